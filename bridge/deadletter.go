@@ -1,0 +1,203 @@
+package bridge
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The names of the properties that diagnose a dead letter. They are Java identifiers, as JMS wants.
+const (
+	DeadRoute       = "JMSBridgeRoute"
+	DeadTarget      = "JMSBridgeTarget"
+	DeadErrorClass  = "JMSBridgeErrorClass"
+	DeadErrorCode   = "JMSBridgeErrorCode"
+	DeadError       = "JMSBridgeError"
+	DeadRequestID   = "JMSBridgeRequestID"
+	DeadAttempts    = "JMSBridgeAttempts"
+	DeadFirstTime   = "JMSBridgeFirstTime"
+	DeadLastTime    = "JMSBridgeLastTime"
+	DeadDestination = "JMSBridgeOriginalDestination"
+)
+
+// maxDiagnosis bounds the text of an error in a diagnosis, in bytes.
+const maxDiagnosis = 1024
+
+// deadLetter is why a message goes to the dead letter.
+type deadLetter struct {
+	reason string
+	extra  Properties
+}
+
+// diagnose words why a message goes to the dead letter.
+func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
+	e := AsError(err)
+	m := &it.d.Message
+	text := e.Error()
+	if len(text) > maxDiagnosis {
+		text = strings.ToValidUTF8(text[:maxDiagnosis], "")
+	}
+	first, last := it.firstFail, it.lastFail
+	if first.IsZero() {
+		first, last = now, now
+	}
+	entries := []Entry{
+		{DeadRoute, String(r.set.Name)},
+		{DeadTarget, String(r.set.Target.Name)},
+		{DeadErrorClass, String(deadClass(e))},
+		{DeadError, String(text)},
+		{DeadAttempts, Int(int32(max(it.attempts, min(it.tries, 1))))},
+		{DeadFirstTime, Long(first.UnixMilli())},
+		{DeadLastTime, Long(last.UnixMilli())},
+	}
+	optional := []Entry{
+		{DeadErrorCode, String(e.Code)},
+		{DeadRequestID, String(e.RequestID)},
+		{DeadDestination, String(m.Destination.String())},
+	}
+	for _, o := range optional {
+		if o.Value.Str() != "" {
+			entries = append(entries, o)
+		}
+	}
+	return &deadLetter{reason: text, extra: NewProperties(entries)}
+}
+
+func deadClass(e *Error) string {
+	if e.Code == codeExpired {
+		return "expired"
+	}
+	return e.Class.String()
+}
+
+const codeExpired = "Expired"
+
+// divert takes a message that can't reach its target: to the dead letter, or away, or it is held. The caller owns the
+// item and holds no lock.
+func (r *Route) divert(it *item, err error) {
+	now := time.Now()
+	if it.pipe == r.dead && r.dead != nil {
+		r.hold(it, fmt.Sprintf("the dead letter can't take it: %v", err))
+		return
+	}
+	if it.dead == nil {
+		it.dead = r.diagnose(it, err, now)
+	}
+	switch {
+	case r.set.DropDead:
+		r.conclude(it, r.metrics.dropped)
+		return
+	case r.dead == nil:
+		r.hold(it, it.dead.reason)
+		return
+	}
+	p := r.dead
+	it.pipe = p
+	it.tries, it.attempts, it.limit, it.mark = 0, 0, 0, 0
+	it.firstFail, it.lastFail, it.err = time.Time{}, time.Time{}, nil
+	it.out.Extra, it.out.Deadline = it.dead.extra, time.Time{}
+	if err := r.address(it); err != nil {
+		r.hold(it, fmt.Sprintf("the dead letter can't take it: %v; it went there because: %s", err, it.dead.reason))
+		return
+	}
+	p.mu.Lock()
+	it.born = p.age(now)
+	p.sched.push(it, now)
+	p.mu.Unlock()
+	p.kick()
+}
+
+// hold keeps a delivery unsettled, named and counted.
+func (r *Route) hold(it *item, reason string) {
+	if r.set.bug == bugForgetHeld {
+		r.window.leave([]*item{it})
+		return
+	}
+	sess := it.sess
+	held := sess.held.Add(1)
+	r.window.hold(it, reason, r.dead != nil, time.Now())
+	r.refreshLater()
+	most := int64(sess.credit+1) / 2
+	if r.probing.Load() {
+		most = int64(sess.credit) // another message beside it would do
+	}
+	if r.set.Order == OrderStrict || held >= most {
+		select {
+		case r.heldUp <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// conclude accepts a message at its source under an outcome of its own, without sending it.
+func (r *Route) conclude(it *item, outcome adder) {
+	if r.accept(it) {
+		outcome.Inc()
+	} else {
+		r.metrics.released.Inc()
+	}
+	r.window.leave([]*item{it})
+}
+
+// accept settles a delivery. false: its connection is gone, and the message will come again.
+func (r *Route) accept(it *item) bool {
+	err := it.d.Settle(Accept)
+	if err != nil && r.set.bug == bugSettleElsewhere {
+		if l := r.anyLease.Load(); l != nil {
+			_ = (*l).Settle(it.d.Tag, Accept)
+		}
+	}
+	return err == nil
+}
+
+// dispose ends, or moves on, what a pipeline put aside. No lock is held.
+func (r *Route) dispose(moved []aside) {
+	for _, a := range moved {
+		switch a.why {
+		case asideStale, asideGivenBack:
+			r.giveBack(a.it)
+		case asideSuppressed:
+			r.suppress(a.it)
+		case asideDead:
+			r.divert(a.it, a.err)
+		case asideExpired:
+			if r.set.Expired == ExpireDrop {
+				r.conclude(a.it, r.metrics.expired)
+				continue
+			}
+			age := time.Since(a.it.d.Message.Expiration).Round(time.Millisecond)
+			r.divert(a.it, &Error{Class: Permanent, Code: codeExpired, Err: fmt.Errorf("expired %v ago", age)})
+		}
+	}
+}
+
+// suppress accepts a redelivery that the target has had already.
+func (r *Route) suppress(it *item) {
+	if r.accept(it) {
+		r.metrics.suppressed.Inc()
+		r.metrics.delivered.Inc()
+	} else { // this connection is gone as well: it comes once more
+		r.window.mu.Lock()
+		r.window.ghosts.remember(it, ghostConfirmed)
+		r.window.mu.Unlock()
+		r.metrics.released.Inc()
+	}
+	r.window.leave([]*item{it})
+}
+
+// giveBack leaves a delivery unsettled: the broker gives it again. What was learnt of it is remembered by key.
+func (r *Route) giveBack(it *item) {
+	if r.set.bug == bugLoseAtStop && r.Status().State == StateStopping {
+		r.conclude(it, r.metrics.delivered)
+		return
+	}
+	r.window.mu.Lock()
+	r.window.ghosts.remember(it, ghostAttempts)
+	r.window.mu.Unlock()
+	r.metrics.released.Inc()
+	r.window.leave([]*item{it})
+}
+
+func (r *Route) expired(m *Message, now time.Time) bool {
+	return r.set.Expired != ExpireForward && !m.Expiration.IsZero() && now.Sub(m.Expiration) > expiryTolerance
+}

@@ -1,0 +1,266 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// simBroker is one queue of a broker: it gives messages out in order to one connection at a time, keeps what is not
+// settled, and puts it back at the head when the connection goes.
+type simBroker struct {
+	mu      sync.Mutex
+	queue   []*simMessage
+	conn    *simConn // the standing connection; nil: none
+	name    string   // in keys, where there are several brokers
+	sent    int      // messages put so far
+	settled map[string]Outcome
+	wake    chan struct{} // closed when something changes
+
+	connects     int
+	credits      []int                  // asked for, at each Connect
+	refuse       func() error           // asked at each Connect; nil: accept
+	hold         func(key string) error // sets Delivery.Hold
+	flushIn      time.Duration          // verdicts reach the broker after this time; 0: at once
+	wrong        []string               // what a broker should never see
+	lostVerdicts map[string]int         // verdicts that were recorded, and lost with the connection, by key
+	verdict      func(key string)       // asked at each verdict
+	given        map[*Message]*simConn  // whose delivery a message is
+}
+
+type simMessage struct {
+	m          Message
+	deliveries int
+}
+
+// simConn is a connection with its subscription, and the lease of its deliveries.
+type simConn struct {
+	b        *simBroker
+	credit   int
+	lost     bool // guarded by b.mu
+	lostAt   time.Time
+	tags     uint64
+	open     map[uint64]*simMessage // unsettled
+	recorded []uint64               // settled, and not flushed
+	verdicts map[uint64]Outcome
+}
+
+func newSimBroker() *simBroker {
+	return &simBroker{settled: map[string]Outcome{}, wake: make(chan struct{}), lostVerdicts: map[string]int{}, given: map[*Message]*simConn{}}
+}
+
+// changed wakes everybody who waits. The caller holds the lock.
+func (b *simBroker) changed() {
+	close(b.wake)
+	b.wake = make(chan struct{})
+}
+
+// put adds a message at the end of the queue.
+func (b *simBroker) put(group string, expires time.Time) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sent++
+	key := b.key(b.sent)
+	m := Message{
+		Key: key, ID: key, Destination: Destination{Queue, "q"}, GroupID: group, GroupSeq: int32(b.sent), Expiration: expires,
+		Timestamp: time.Now().Truncate(time.Millisecond), Body: NewText(bodyOf(key)), Persistent: true,
+	}
+	b.queue = append(b.queue, &simMessage{m: m})
+	b.changed()
+	return key
+}
+
+// key returns the key of the nth message, from 1.
+func (b *simBroker) key(n int) string { return fmt.Sprintf("ID:%s%d", b.name, n) }
+
+func bodyOf(key string) string { return "body of " + key }
+
+// reset cuts the connection: what is not settled at the broker goes back to the head, in order.
+func (b *simBroker) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conn != nil {
+		for _, tag := range b.conn.recorded {
+			b.lostVerdicts[b.conn.open[tag].m.Key]++
+		}
+		b.drop(b.conn)
+	}
+}
+
+func (b *simBroker) drop(c *simConn) {
+	c.lost, c.lostAt = true, time.Now()
+	b.conn = nil
+	tags := make([]uint64, 0, len(c.open))
+	for tag := range c.open {
+		tags = append(tags, tag)
+	}
+	slices.Sort(tags)
+	back := make([]*simMessage, 0, len(tags))
+	for _, tag := range tags {
+		back = append(back, c.open[tag])
+		traceKey(c.open[tag].m.Key, "back to the head")
+	}
+	b.queue = append(back, b.queue...)
+	c.open, c.recorded = nil, nil
+	b.changed()
+}
+
+// left returns how many messages the broker still has.
+func (b *simBroker) left() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.queue)
+	if b.conn != nil {
+		n += len(b.conn.open)
+	}
+	return n
+}
+
+func (c *simConn) Settle(tag uint64, o Outcome) error {
+	b := c.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c.lost {
+		traceKey("", "a verdict too late")
+		return ErrLost
+	}
+	m, ok := c.open[tag]
+	if _, twice := c.verdicts[tag]; !ok || twice {
+		b.wrong = append(b.wrong, fmt.Sprintf("verdict for tag %d, which is not open", tag))
+		return nil
+	}
+	if b.verdict != nil {
+		b.verdict(m.m.Key)
+	}
+	traceKey(m.m.Key, "settled")
+	c.verdicts[tag] = o
+	c.recorded = append(c.recorded, tag)
+	if b.flushIn == 0 {
+		c.flush()
+	} else if len(c.recorded) == 1 {
+		time.AfterFunc(b.flushIn, func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if !c.lost {
+				c.flush()
+			}
+		})
+	}
+	return nil
+}
+
+// flush brings the recorded verdicts to the broker. The caller holds the lock.
+func (c *simConn) flush() {
+	for _, tag := range c.recorded {
+		m := c.open[tag]
+		c.b.settled[m.m.Key] = c.verdicts[tag]
+		delete(c.open, tag)
+	}
+	c.recorded = nil
+	c.b.changed()
+}
+
+func (c *simConn) Lost() bool {
+	c.b.mu.Lock()
+	defer c.b.mu.Unlock()
+	return c.lost
+}
+
+// simSource is a Source on a simBroker.
+type simSource struct {
+	b    *simBroker
+	conn *simConn
+}
+
+func (s *simSource) Connect(_ context.Context, credit int) error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	s.b.connects++
+	if credit < 1 {
+		s.b.wrong = append(s.b.wrong, fmt.Sprintf("credit %d", credit))
+	}
+	if s.b.refuse != nil {
+		if err := s.b.refuse(); err != nil {
+			return err
+		}
+	}
+	if s.b.conn != nil {
+		s.b.wrong = append(s.b.wrong, "connected twice")
+		s.b.drop(s.b.conn)
+	}
+	s.b.credits = append(s.b.credits, credit)
+	s.conn = &simConn{b: s.b, credit: credit, open: map[uint64]*simMessage{}, verdicts: map[uint64]Outcome{}}
+	s.b.conn = s.conn
+	return nil
+}
+
+func (s *simSource) Receive(ctx context.Context, dst []*Delivery) (int, error) {
+	b := s.b
+	for {
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		b.mu.Lock()
+		c := s.conn
+		if c == nil || c.lost {
+			b.mu.Unlock()
+			return 0, fmt.Errorf("receiving: %w", ErrNotConnected)
+		}
+		n := 0
+		for n < len(dst) && len(b.queue) > 0 && len(c.open) < c.credit {
+			m := b.queue[0]
+			b.queue = b.queue[1:]
+			c.tags++
+			c.open[c.tags] = m
+			d := &Delivery{Message: m.m, Lease: c, Tag: c.tags, Size: 100}
+			d.Message.Redelivered = m.deliveries > 0
+			m.deliveries++
+			if b.hold != nil {
+				d.Hold = b.hold(m.m.Key)
+			}
+			traceKey(m.m.Key, "delivered as tag %d", c.tags)
+			b.given[&d.Message] = c
+			dst[n] = d
+			n++
+		}
+		wake := b.wake
+		b.mu.Unlock()
+		if n > 0 {
+			return n, nil
+		}
+		select {
+		case <-wake:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (s *simSource) Close(context.Context) error {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	if s.conn != nil && !s.conn.lost {
+		s.conn.flush()
+		s.b.drop(s.conn)
+	}
+	s.conn = nil
+	return nil
+}
+
+// lostAt tells whether the connection of a delivered message is gone, and since when.
+func (b *simBroker) lostAt(m *Message) (time.Time, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := b.given[m]
+	if c == nil { // another broker's
+		return time.Time{}, false
+	}
+	return c.lostAt, c.lost
+}
+
+func (b *simBroker) connectCount() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.connects
+}
