@@ -1,0 +1,39 @@
+package config
+
+import (
+	"reflect"
+	"time"
+)
+
+// Default returns the configuration of an empty file: it is valid but for its missing routes.
+func Default() *Config {
+	return &Config{
+		Log:    Log{Level: "info", Format: LogJSON},
+		Limits: Limits{Memory: 256 * MiB},
+	}
+}
+
+// defaults returns a value of a struct type of the tree as it is when the file names none of its keys.
+func defaults(t reflect.Type) reflect.Value {
+	switch t {
+	case reflect.TypeFor[Config]():
+		return reflect.ValueOf(*Default())
+	case reflect.TypeFor[Broker]():
+		return reflect.ValueOf(Broker{HeartBeat: 10 * time.Second})
+	case reflect.TypeFor[Route]():
+		return reflect.ValueOf(Route{
+			Enabled: true,
+			Order:   OrderNone,
+			Expired: ExpiredDeadLetter,
+			Retry:   Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 5 * time.Second},
+			Window:  Window{Bytes: 64 * MiB},
+			Drain:   25 * time.Second,
+		})
+	case reflect.TypeFor[JMSSource]():
+		return reflect.ValueOf(JMSSource{Consumers: 1, MaxBody: 16 * MiB, EmptyBody: EmptyBodyHold, Acknowledge: AcknowledgeIndividual})
+	case reflect.TypeFor[SQSTarget]():
+		return reflect.ValueOf(SQSTarget{Body: SQSBodyPlain, Object: ObjectReject})
+	default:
+		return reflect.Zero(t)
+	}
+}
