@@ -1,0 +1,57 @@
+package stomp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/jmsbridge/jmsbridge/bridge"
+	"github.com/jmsbridge/jmsbridge/connectors/jms"
+	"github.com/jmsbridge/jmsbridge/connectors/jms/stomp/client"
+)
+
+// dialogue speaks CONNECT with the credentials as they are now, and classifies what comes back.
+func dialogue(ctx context.Context, b jms.Broker, nc net.Conn, e jms.Endpoint, cfg client.Config,
+	start func(*client.Conn) client.Handler,
+) (*client.Conn, error) {
+	if b.Credentials != nil {
+		var err error
+		if cfg.Login, cfg.Passcode, err = b.Credentials(ctx); err != nil {
+			return nil, &bridge.Error{Class: bridge.Fatal, Err: fmt.Errorf("reading the broker's credentials: %w", err)}
+		}
+	}
+	conn, err := client.Open(ctx, nc, cfg, start)
+	if err != nil && !cfg.EscapeLogin && mayWantEscapes(cfg, err) {
+		// A refused login costs one more, at once and only once, for the few passwords that Classic reads differently.
+		_ = nc.Close() // the broker has closed it as well
+		again, dialErr := b.Dial(ctx, e)
+		if dialErr != nil {
+			return nil, classifyConnect(err, e)
+		}
+		cfg.EscapeLogin = true
+		if conn, err = client.Open(ctx, again, cfg, start); err != nil {
+			_ = again.Close() // its error is reported
+		}
+	}
+	if err != nil {
+		return nil, classifyConnect(err, e)
+	}
+	return conn, nil
+}
+
+// mayWantEscapes tells that Classic refused a login that holds what it takes for an escape.
+func mayWantEscapes(cfg client.Config, err error) bool {
+	var server *client.ServerError
+	if !errors.As(err, &server) || !strings.HasPrefix(server.Message, "User name [") {
+		return false
+	}
+	login := cfg.Login + "\n" + cfg.Passcode
+	for _, escape := range []string{`\\`, `\c`, `\n`, `\r`} {
+		if strings.Contains(login, escape) {
+			return true
+		}
+	}
+	return false
+}
