@@ -1,0 +1,22 @@
+// Package awslocal is an AWS endpoint inside the process, for the demo and the tests: Amazon SQS over the AWS JSON 1.0
+// protocol that the AWS SDK for Go v2 speaks, and enough of AWS STS (GetCallerIdentity, AssumeRole) for clients that ask
+// who they are.
+//
+// It follows AWS's documentation and recorded answers of the service: names, limits, error codes in both of their forms
+// (`__type` and the header X-Amzn-Query-Error), message digests, visibility, long polling, redrive, and FIFO queues with
+// their order, deduplication, sequence numbers and group locks. The conformance suite in test/sqstest says so, and runs
+// against endpoints that others wrote too.
+//
+// On top of the service it has what tests need: settable faults that count how often they fired ([Fault]), a log of what
+// was asked before any deduplication ([Log]), and direct looks into the queues ([Endpoint.Depth], [Endpoint.Messages],
+// [Endpoint.Drain]). Time comes from package time only, so an endpoint works inside a testing/synctest bubble; there,
+// use [Endpoint.Transport] instead of the loopback socket.
+//
+// What it leaves out: the old query protocol for SQS, permissions (deny rules stand in for them), message move tasks,
+// ReceiveRequestAttemptId, the request rate of FIFO queues, server-side encryption (attributes are stored, faults stand
+// in for KMS), the randomness of short polling and of standard queues (they keep order here), and duplicates made by the
+// service itself.
+//
+// The package has no state of its own: several endpoints live side by side. It imports the standard library only and
+// knows nothing of the bridge; nothing in it may import bridge or config.
+package awslocal

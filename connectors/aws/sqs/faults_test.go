@@ -1,0 +1,353 @@
+package sqs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jmsbridge/jmsbridge/bridge"
+	"github.com/jmsbridge/jmsbridge/connectors/aws"
+	"github.com/jmsbridge/jmsbridge/connectors/aws/awslocal"
+	"github.com/jmsbridge/jmsbridge/connectors/aws/sqs"
+)
+
+func batchOf(n int) []bridge.Outgoing {
+	var out []bridge.Outgoing
+	for i := range n {
+		out = append(out, bridge.Outgoing{Message: text(fmt.Sprint("body ", i)), DedupID: fmt.Sprint(i), Group: fmt.Sprint("g", i)})
+	}
+	return out
+}
+
+func TestRefusedEntriesFailAndTheOthersArrive(t *testing.T) {
+	for _, c := range []struct {
+		code  string
+		fault bool
+		want  bridge.Class
+	}{
+		{"InternalError", false, bridge.Transient},
+		{"ServiceUnavailable", false, bridge.Transient},
+		{"InternalError", true, bridge.Transient},
+		{"InvalidMessageContents", true, bridge.Permanent},
+		{"InvalidParameterValue", true, bridge.Permanent},
+		{"BatchRequestTooLong", true, bridge.Permanent},
+		{"SomethingNew", true, bridge.Permanent},
+		{"SomethingNew", false, bridge.Transient},
+		{"RequestThrottled", true, bridge.Throttled},
+		{"ThrottlingException", false, bridge.Throttled},
+		{"KmsThrottled", true, bridge.Throttled},
+		{"KmsDisabled", true, bridge.Fatal},
+		{"AccessDenied", true, bridge.Fatal},
+	} {
+		t.Run(fmt.Sprint(c.code, " ", c.fault), func(t *testing.T) {
+			e := start(t, awslocal.Options{})
+			queue(t, e, "orders", nil)
+			s := connected(t, sqs.SinkSettings{Client: clientFor(t, e), Queue: "orders"})
+			i := e.Inject(awslocal.Fault{
+				Kind: awslocal.FailEntries, Code: c.code, SenderFault: c.fault, Message: "because",
+				Match: func(r *awslocal.Record) bool { return r.Body == "body 3" || r.Body == "body 7" },
+			})
+			res := unanswered(10)
+			if err := s.Send(t.Context(), batchOf(10), res); err != nil {
+				t.Fatal(err)
+			}
+			if i.Fired() != 2 {
+				t.Fatalf("the fault fired %d times", i.Fired())
+			}
+			for n := range res {
+				e := bridge.AsError(res[n].Err)
+				switch {
+				case n != 3 && n != 7:
+					if e != nil || res[n].ID == "" {
+						t.Errorf("entry %d: %+v", n, res[n])
+					}
+				case e == nil || e.Class != c.want || e.RequestID == "" || !strings.Contains(e.Error(), "because"):
+					t.Errorf("entry %d: %+v", n, e)
+				}
+			}
+			if got := len(e.Messages("orders")); got != 8 {
+				t.Errorf("%d messages arrived", got)
+			}
+		})
+	}
+}
+
+func TestARefusedCallHasTheClassOfItsCode(t *testing.T) {
+	for _, c := range []struct {
+		code          string
+		status        int
+		raw           string
+		batch, single bridge.Class
+	}{
+		{"RequestThrottled", 0, "", bridge.Throttled, bridge.Throttled},
+		{"ThrottlingException", 0, "", bridge.Throttled, bridge.Throttled},
+		{"KmsThrottled", 0, "", bridge.Throttled, bridge.Throttled},
+		{"OverLimit", 0, "", bridge.Throttled, bridge.Throttled},
+		{"Whatever", 429, "", bridge.Throttled, bridge.Throttled},
+		{"", 0, "", bridge.Transient, bridge.Transient},
+		{"ServiceUnavailable", 0, "", bridge.Transient, bridge.Transient},
+		{"Whatever", 504, "", bridge.Transient, bridge.Transient},
+		{"Whatever", 502, "<html>Bad Gateway</html>", bridge.Transient, bridge.Transient},
+		{"Whatever", 400, "", bridge.Transient, bridge.Transient},
+		{"AccessDenied", 0, "", bridge.Fatal, bridge.Fatal},
+		{"Whatever", 403, "<html>Forbidden</html>", bridge.Fatal, bridge.Fatal},
+		{"QueueDoesNotExist", 0, "", bridge.Fatal, bridge.Fatal},
+		{"InvalidClientTokenId", 0, "", bridge.Fatal, bridge.Fatal},
+		{"SignatureDoesNotMatch", 403, "", bridge.Fatal, bridge.Fatal},
+		{"KmsDisabled", 0, "", bridge.Fatal, bridge.Fatal},
+		{"KmsAccessDenied", 0, "", bridge.Fatal, bridge.Fatal},
+		{"KmsInvalidState", 0, "", bridge.Fatal, bridge.Fatal},
+		{"InvalidMessageContents", 0, "", bridge.Suspect, bridge.Permanent},
+		{"InvalidParameterValue", 0, "", bridge.Suspect, bridge.Permanent},
+		{"AWS.SimpleQueueService.BatchRequestTooLong", 0, "", bridge.Suspect, bridge.Permanent},
+		{"Whatever", 413, "", bridge.Suspect, bridge.Permanent},
+	} {
+		t.Run(fmt.Sprint(c.code, c.status), func(t *testing.T) {
+			e := start(t, awslocal.Options{})
+			queue(t, e, "orders", nil)
+			s := connected(t, sqs.SinkSettings{Client: clientFor(t, e), Queue: "orders"})
+			e.Inject(awslocal.Fault{Kind: awslocal.Refuse, Code: c.code, Status: c.status, Raw: c.raw})
+			for n, want := range map[int]bridge.Class{3: c.batch, 1: c.single} {
+				err := bridge.AsError(s.Send(t.Context(), batchOf(n), unanswered(n)))
+				if err == nil || err.Class != want {
+					t.Fatalf("%d messages: %v (%v), want %v", n, err, bridge.ClassOf(err), want)
+				}
+				if want == bridge.Fatal && err.Remedy == "" {
+					t.Errorf("%v says nothing of what to do", err)
+				}
+				if err.RequestID == "" {
+					t.Errorf("%v has no request id", err)
+				}
+			}
+			e.ClearFaults()
+			send(t, s, batchOf(2)...)
+		})
+	}
+}
+
+func TestAConnectionThatEndsAfterTheRequestIsAmbiguous(t *testing.T) {
+	for name, fault := range map[string]awslocal.Fault{
+		"reset before": {Kind: awslocal.ResetBefore}, "reset after": {Kind: awslocal.ResetAfter},
+		"stall before": {Kind: awslocal.StallBefore}, "stall after": {Kind: awslocal.StallAfter},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := start(t, awslocal.Options{})
+			queue(t, e, "orders", nil)
+			s := connected(t, sqs.SinkSettings{Client: clientFor(t, e), Queue: "orders"})
+			i := e.Inject(fault)
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			err := s.Send(ctx, batchOf(2), unanswered(2))
+			if bridge.ClassOf(err) != bridge.Ambiguous || err == nil || i.Fired() != 1 {
+				t.Fatalf("%v, fired %d", err, i.Fired())
+			}
+			e.ClearFaults()
+			send(t, s, batchOf(2)...)
+		})
+	}
+}
+
+func TestNobodyThereIsTransient(t *testing.T) {
+	e := start(t, awslocal.Options{})
+	queue(t, e, "orders", nil)
+	client := clientFor(t, e)
+	s := connected(t, sqs.SinkSettings{Client: client, Queue: "orders"})
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	client.Close()
+	err := s.Send(t.Context(), batchOf(1), unanswered(1))
+	if err == nil || bridge.ClassOf(err) != bridge.Transient {
+		t.Errorf("%v is %v", err, bridge.ClassOf(err))
+	}
+	if err := s.Connect(t.Context()); err == nil || bridge.ClassOf(err) != bridge.Transient {
+		t.Errorf("%v is %v", err, bridge.ClassOf(err))
+	}
+	if err := s.Send(t.Context(), batchOf(1), unanswered(1)); !errors.Is(err, bridge.ErrNotConnected) {
+		t.Errorf("after a failed Connect: %v", err)
+	}
+}
+
+func TestAnUnknownHostIsTransient(t *testing.T) {
+	environment(t, "AKIDEXAMPLE", "secret", "")
+	client := aws.NewClient(aws.Settings{EndpointURL: "http://no-such-host.invalid", Region: "us-east-1"})
+	t.Cleanup(client.Close)
+	s, err := sqs.NewSink(sqs.SinkSettings{Client: client, Queue: "orders"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := bridge.AsError(s.Connect(t.Context()))
+	if e == nil || e.Class != bridge.Transient || e.Code != "DNS" {
+		t.Errorf("%v is %+v", e, e)
+	}
+}
+
+// double is an endpoint that answers lookups rightly and batches as told.
+func double(t *testing.T, answer http.HandlerFunc) *sqs.Sink {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Header.Get("X-Amz-Target") {
+		case "AmazonSQS.GetQueueUrl":
+			_, _ = io.WriteString(w, `{"QueueUrl":"http://`+r.Host+`/123456789012/orders"}`)
+		case "AmazonSQS.GetQueueAttributes":
+			_, _ = io.WriteString(w, `{"Attributes":{"MaximumMessageSize":"1048576"}}`)
+		default:
+			answer(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	environment(t, "AKIDEXAMPLE", "secret", "")
+	client := aws.NewClient(aws.Settings{EndpointURL: server.URL, Region: "us-east-1"})
+	t.Cleanup(client.Close)
+	return connected(t, sqs.SinkSettings{Client: client, Queue: "orders"})
+}
+
+func TestAnswersThatAreNone(t *testing.T) {
+	for name, body := range map[string]string{
+		"html": "<html>please log in</html>", "empty": "", "no lists": "{}", "half": `{"Successful":[{"Id":"0","MessageId":"m"}`,
+		"an entry that was not sent": `{"Successful":[{"Id":"7","MessageId":"m"}]}`, "an id that is none": `{"Successful":[{"Id":"x","MessageId":"m"}]}`,
+		"more after it": `{"Successful":[]}{}`, "deep": `{"Successful":[],"x":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := double(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
+			err := s.Send(t.Context(), batchOf(2), unanswered(2))
+			if err == nil || bridge.ClassOf(err) != bridge.Ambiguous {
+				t.Errorf("%v is %v", err, bridge.ClassOf(err))
+			}
+		})
+	}
+}
+
+func TestAnEndlessAnswerIsCutOff(t *testing.T) {
+	s := double(t, func(w http.ResponseWriter, _ *http.Request) {
+		piece := []byte(strings.Repeat(" ", 64<<10))
+		for range 1000 {
+			if _, err := w.Write(piece); err != nil {
+				return
+			}
+		}
+	})
+	err := s.Send(t.Context(), batchOf(1), unanswered(1))
+	if err == nil || bridge.ClassOf(err) != bridge.Ambiguous || !strings.Contains(err.Error(), "too long") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestEntriesThatTheAnswerForgetsStayUnanswered(t *testing.T) {
+	s := double(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "{ \"Failed\" : null, \"New\": {\"a\": [1.5e3, true, null, \"\\u00e9\\\"\"]},\n\"Successful\": [ {\"Id\":\"1\", \"MessageId\":\"m-1\", \"Extra\":{}} ] }\n")
+	})
+	res := unanswered(3)
+	if err := s.Send(t.Context(), batchOf(3), res); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(res[0].Err, bridge.ErrUnanswered) || res[1].Err != nil || res[1].ID != "m-1" || !errors.Is(res[2].Err, bridge.ErrUnanswered) {
+		t.Errorf("%+v", res)
+	}
+}
+
+func TestRetryAfterIsPassedOn(t *testing.T) {
+	s := double(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	e := bridge.AsError(s.Send(t.Context(), batchOf(1), unanswered(1)))
+	if e == nil || e.Class != bridge.Transient || e.After != 7*time.Second {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestAWrongClockIsCorrected(t *testing.T) {
+	const ahead = time.Hour
+	refused := 0
+	s := double(t, func(w http.ResponseWriter, r *http.Request) {
+		now := time.Now().Add(ahead).UTC()
+		w.Header().Set("Date", now.Format(http.TimeFormat))
+		at, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+		if err != nil || now.Sub(at).Abs() > 15*time.Minute {
+			refused++
+			w.Header().Set("X-Amzn-Query-Error", "SignatureDoesNotMatch;Sender")
+			w.WriteHeader(http.StatusForbidden)
+			_, _ = fmt.Fprintf(w, `{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"Signature expired: %s is now earlier than %s (%s - 15 min.)"}`, "a", "b", "c")
+			return
+		}
+		_, _ = io.WriteString(w, `{"Successful":[{"Id":"0","MessageId":"m"}]}`)
+	})
+	if err := s.Send(t.Context(), batchOf(1), unanswered(1)); err == nil || bridge.ClassOf(err) != bridge.Transient {
+		t.Fatalf("%v is %v", err, bridge.ClassOf(err))
+	}
+	send(t, s, batchOf(1)...)
+	if refused != 1 {
+		t.Errorf("refused %d times", refused)
+	}
+}
+
+func TestAPeerThatSaysNothingTimesOut(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	environment(t, "AKIDEXAMPLE", "secret", "")
+	client := aws.NewClient(aws.Settings{EndpointURL: "http://" + l.Addr().String(), Region: "us-east-1", AnswerTimeout: 50 * time.Millisecond})
+	t.Cleanup(client.Close)
+	s, err := sqs.NewSink(sqs.SinkSettings{Client: client, Queue: "orders"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Connect(t.Context()); err == nil || bridge.ClassOf(err) != bridge.Transient {
+		t.Errorf("%v is %v", err, bridge.ClassOf(err))
+	}
+}
+
+// Calls use their buffers again, which net/http may still be reading when an answer comes early. Run with -race.
+func TestBuffersAreNotSharedByCallsThatRunAtOnce(t *testing.T) {
+	e := start(t, awslocal.Options{LogRecords: -1})
+	queue(t, e, "orders", nil)
+	early := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > 100<<10 {
+			w.WriteHeader(http.StatusServiceUnavailable) // without reading the request
+			return
+		}
+		e.Handler().ServeHTTP(w, r)
+	}))
+	t.Cleanup(early.Close)
+	client := clientFor(t, e, func(s *aws.Settings) { s.EndpointURL = early.URL })
+	s := connected(t, sqs.SinkSettings{Client: client, Queue: "orders"})
+	var all sync.WaitGroup
+	for worker := range 16 {
+		all.Go(func() {
+			for i := range 10 {
+				large := bridge.Outgoing{Message: text(strings.Repeat(fmt.Sprint(worker), 200<<10))}
+				if err := s.Send(t.Context(), []bridge.Outgoing{large}, unanswered(1)); err == nil {
+					t.Error("the early answer was a success")
+				}
+				m := text(fmt.Sprintf("%d-%d", worker, i))
+				m.ID = "ID:" + m.Body.Data()
+				res := unanswered(1)
+				if err := s.Send(t.Context(), []bridge.Outgoing{{Message: m}}, res); err != nil || res[0].Err != nil {
+					t.Error(err, res[0].Err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	seen := map[string]bool{}
+	for _, m := range e.Messages("orders") {
+		if m.Text("MessageID") != "ID:"+m.Body || seen[m.Body] {
+			t.Errorf("%q has id %q", m.Body, m.Text("MessageID"))
+		}
+		seen[m.Body] = true
+	}
+	if len(seen) != 160 {
+		t.Errorf("%d messages arrived", len(seen))
+	}
+}

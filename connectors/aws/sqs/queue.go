@@ -1,0 +1,249 @@
+package sqs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	sdk "github.com/aws/aws-sdk-go-v2/aws"
+	sqsapi "github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"github.com/jmsbridge/jmsbridge/bridge"
+	"github.com/jmsbridge/jmsbridge/connectors/aws"
+)
+
+// address is what the configuration says of a queue.
+type address struct {
+	name, account, region string // account and region may be ""
+	url                   string // "": to be asked for
+}
+
+// parseAddress reads a queue's name, URL or ARN.
+func parseAddress(queue string) (address, error) {
+	bad := func(form string) (address, error) {
+		return address{}, fmt.Errorf("%q is no queue: write its name, its URL or its ARN (%s)", queue, form)
+	}
+	switch {
+	case strings.HasPrefix(queue, "arn:"):
+		part := strings.Split(queue, ":")
+		if len(part) != 6 || part[2] != "sqs" || part[3] == "" || part[4] == "" || !validName(part[5]) {
+			return bad("arn:aws:sqs:REGION:ACCOUNT:NAME")
+		}
+		return address{name: part[5], account: part[4], region: part[3]}, nil
+	case strings.Contains(queue, "://"):
+		u, err := url.Parse(queue)
+		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
+			return bad("https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+		}
+		path := strings.Split(strings.Trim(u.Path, "/"), "/")
+		name := path[len(path)-1]
+		if !validName(name) {
+			return bad("https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+		}
+		a := address{name: name, url: queue, region: regionOf(u.Hostname())}
+		if len(path) > 1 {
+			a.account = path[len(path)-2]
+		}
+		return a, nil
+	case validName(queue):
+		return address{name: queue}, nil
+	}
+	return bad("orders, or orders.fifo")
+}
+
+// validName tells whether a queue may have this name (SQS developer guide: 80 characters, .fifo included).
+func validName(name string) bool {
+	base := strings.TrimSuffix(name, ".fifo")
+	if base == "" || len(name) > 80 {
+		return false
+	}
+	for i := range len(base) {
+		switch c := base[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// regionOf finds the region in a host of AWS's: sqs.eu-west-1.amazonaws.com, eu-west-1.queue.amazonaws.com,
+// sqs-fips.us-east-1.amazonaws.com, sqs.eu-west-1.api.aws, vpce-….sqs.eu-west-1.vpce.amazonaws.com.
+func regionOf(host string) string {
+	if !strings.Contains(host, "amazonaws.com") && !strings.HasSuffix(host, ".api.aws") {
+		return ""
+	}
+	label := strings.Split(host, ".")
+	for i, l := range label {
+		switch {
+		case (l == "sqs" || l == "sqs-fips") && i+1 < len(label) && strings.Count(label[i+1], "-") >= 2:
+			return label[i+1]
+		case l == "queue" && i > 0:
+			return label[i-1]
+		}
+	}
+	return ""
+}
+
+// ordinary tells whether a host is one of those that the SDK finds by itself from the region.
+func ordinary(host string) bool {
+	return regionOf(host) != "" && !strings.Contains(host, "vpce")
+}
+
+// endpoint finds where calls go: the configured endpoint, else that of a queue URL with a host of its own (a VPC
+// endpoint, an endpoint for tests), else AWS's for the region.
+func (a *address) endpoint(ctx context.Context, cfg sdk.Config) (aws.Endpoint, error) {
+	if a.region != "" {
+		cfg.Region = a.region
+	}
+	o := sqsapi.NewFromConfig(cfg).Options()
+	e := aws.Endpoint{Region: cfg.Region, Service: "sqs"}
+	if o.BaseEndpoint == nil && a.url != "" {
+		if u, err := url.Parse(a.url); err == nil && !ordinary(u.Hostname()) {
+			base := u.Scheme + "://" + u.Host
+			o.BaseEndpoint = &base
+		}
+	}
+	if e.Region == "" {
+		if o.BaseEndpoint == nil {
+			return e, &bridge.Error{
+				Class: bridge.Fatal, Code: "Configuration", Err: errors.New("no region is set"), Remedy: "set aws.region, or AWS_REGION",
+			}
+		}
+		e.Region = "us-east-1" // an endpoint that is not AWS's own has to be told some region
+	}
+	found, err := o.EndpointResolverV2.ResolveEndpoint(ctx, sqsapi.EndpointParameters{
+		Region:       &e.Region,
+		UseFIPS:      sdk.Bool(o.EndpointOptions.UseFIPSEndpoint == sdk.FIPSEndpointStateEnabled),
+		UseDualStack: sdk.Bool(o.EndpointOptions.UseDualStackEndpoint == sdk.DualStackEndpointStateEnabled),
+		Endpoint:     o.BaseEndpoint,
+	}.WithDefaults())
+	if err != nil {
+		return e, &bridge.Error{
+			Class: bridge.Fatal, Code: "Configuration", Err: fmt.Errorf("finding the endpoint: %w", err),
+			Remedy: "check aws.region, aws.endpoint_url, aws.fips and aws.dual_stack",
+		}
+	}
+	e.URL = found.URI.String()
+	return e, nil
+}
+
+// queueAttributes are what SQS says of a queue.
+type queueAttributes map[string]string
+
+// number returns an attribute in whole numbers, or def.
+func (a queueAttributes) number(name string, def int) int {
+	n, err := strconv.Atoi(a[name])
+	if err != nil {
+		return def
+	}
+	return n
+}
+
+// lookups asks about one queue.
+type lookups struct {
+	client        *aws.Client
+	endpoint      aws.Endpoint
+	url, describe *aws.Caller
+}
+
+func newLookups(client *aws.Client, e aws.Endpoint) (*lookups, error) {
+	l := &lookups{client: client, endpoint: e}
+	var err error
+	if l.url, err = client.Caller(e, "AmazonSQS.GetQueueUrl"); err != nil {
+		return nil, err
+	}
+	if l.describe, err = client.Caller(e, "AmazonSQS.GetQueueAttributes"); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// ask makes one small call.
+func ask(ctx context.Context, c *aws.Caller, in, out any) error {
+	call := c.Acquire()
+	defer call.Release()
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	call.Body = append(call.Body[:0], body...)
+	if err := call.Do(ctx); err != nil {
+		return harmless(err)
+	}
+	if err := json.Unmarshal(call.Answer, out); err != nil {
+		return &bridge.Error{Class: bridge.Transient, Code: "BadAnswer", RequestID: call.RequestID, Err: fmt.Errorf("reading the answer: %w", err)}
+	}
+	return nil
+}
+
+// harmless is for calls that change nothing: whether they happened does not matter, and it is not the message's fault.
+func harmless(err error) error {
+	var e *bridge.Error
+	if errors.As(err, &e) {
+		switch e.Class {
+		case bridge.Ambiguous:
+			e.Class = bridge.Transient
+		case bridge.Permanent, bridge.Suspect:
+			e.Class = bridge.Fatal
+		}
+	}
+	return err
+}
+
+// denied tells whether the caller lacks the right to ask, which it does not need for sending.
+func denied(err error) bool {
+	switch code := bridge.AsError(err).Code; code {
+	case "AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation":
+		return true
+	}
+	return false
+}
+
+// findURL returns the queue's URL. remark says what had to be guessed.
+func (l *lookups) findURL(ctx context.Context, a address) (found, remark string, err error) {
+	if a.url != "" {
+		return a.url, "", nil
+	}
+	in := map[string]string{"QueueName": a.name}
+	if a.account != "" {
+		in["QueueOwnerAWSAccountId"] = a.account
+	}
+	var out struct{ QueueUrl string } //nolint:staticcheck // the API's spelling
+	err = ask(ctx, l.url, in, &out)
+	switch {
+	case err == nil && out.QueueUrl != "":
+		return out.QueueUrl, "", nil
+	case err == nil:
+		return "", "", &bridge.Error{Class: bridge.Transient, Code: "BadAnswer", Err: errors.New("the answer names no queue URL")}
+	case !denied(err):
+		return "", "", fmt.Errorf("looking up queue %s: %w", a.name, err)
+	}
+	account := a.account
+	if account == "" {
+		who, whoErr := l.client.CallerIdentity(ctx)
+		if whoErr != nil {
+			return "", "", fmt.Errorf("looking up queue %s: %w", a.name, err)
+		}
+		account = who.Account
+	}
+	return strings.TrimSuffix(l.endpoint.URL, "/") + "/" + account + "/" + a.name,
+		"sqs:GetQueueUrl is denied: the queue's URL is guessed from the account", nil
+}
+
+// attributes asks for all attributes of a queue.
+func (l *lookups) attributes(ctx context.Context, queueURL string) (queueAttributes, error) {
+	var out struct{ Attributes queueAttributes }
+	in := struct {
+		QueueUrl       string //nolint:staticcheck // the API's spelling
+		AttributeNames []string
+	}{queueURL, []string{"All"}}
+	if err := ask(ctx, l.describe, in, &out); err != nil {
+		return nil, fmt.Errorf("reading the queue's attributes: %w", err)
+	}
+	return out.Attributes, nil
+}
