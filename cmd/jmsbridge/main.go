@@ -1,0 +1,71 @@
+// Command jmsbridge moves messages from JMS brokers to AWS and brings the answers back.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole program: it executes the command in args and returns the exit code.
+func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
+	err := root.ExecuteContext(ctx)
+	code, silent := exitCode(err)
+	if !silent {
+		_, _ = fmt.Fprintf(errs, "jmsbridge: %v\n", err)
+	}
+	return code
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "jmsbridge",
+		Short: "Moves messages from JMS brokers to AWS without losing any",
+		Long: `jmsbridge moves messages from JMS brokers (ActiveMQ Classic, ActiveMQ Artemis, Amazon MQ) to AWS.
+A message is settled at the broker only after its target, or a dead letter, has confirmed it.`,
+		Example: `  jmsbridge demo                      # see it work: no account, no broker, no configuration
+  jmsbridge check -c bridge.yaml      # look at everything, move nothing
+  jmsbridge run -c bridge.yaml        # the daemon`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage(fmt.Errorf("%w; see '%s --help'", err, c.CommandPath()))
+	})
+	root.AddCommand(newDemoCommand(), newRunCommand(), newCheckCommand(), newSendCommand(), newReceiveCommand(), newSchemaCommand(), newVersionCommand())
+	for _, c := range root.Commands() {
+		c.RunE = failing(c.RunE)
+	}
+	return root
+}
+
+// failing gives each plain error of a command the exit code 1, so that what is left without a code is cobra's own
+// complaint about the command line.
+func failing(runE func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		err := runE(c, args)
+		var coded *exitError
+		if err == nil || errors.As(err, &coded) {
+			return err
+		}
+		return failed(err)
+	}
+}
