@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+)
+
+// spread is the median of some values, the lowest and the highest.
+type spread struct{ median, low, high float64 }
+
+func spreadOf(samples []sample, value func(sample) float64) spread {
+	all := make([]float64, 0, len(samples))
+	for _, s := range samples {
+		all = append(all, value(s))
+	}
+	if len(all) == 0 {
+		return spread{}
+	}
+	slices.Sort(all)
+	m := all[len(all)/2]
+	if len(all)%2 == 0 {
+		m = (all[len(all)/2-1] + m) / 2
+	}
+	return spread{m, all[0], all[len(all)-1]}
+}
+
+func (s spread) format(verb string) string {
+	if s.high == 0 {
+		return "-"
+	}
+	return fmt.Sprintf(verb+" ("+verb+" to "+verb+")", s.median, s.low, s.high)
+}
+
+func rate(s sample) float64   { return s.rate }
+func cpu(s sample) float64    { return s.cpu }
+func rss(s sample) float64    { return s.rss }
+func allocs(s sample) float64 { return s.allocs }
+func first(s sample) float64  { return float64(s.first) / float64(time.Millisecond) }
+
+// printTable prints a row for each side of each result.
+func printTable(out io.Writer, results []result) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "row\tside\tmsg/s\tµs CPU/msg\tpeak RSS MiB\tallocs/msg\tfirst message ms\tleft")
+	for _, r := range results {
+		for _, side := range []struct {
+			name    string
+			samples []sample
+		}{{"jmsbridge", r.ours}, {"bare loop", r.bare}} {
+			if len(side.samples) == 0 {
+				continue
+			}
+			left := 0
+			for _, s := range side.samples {
+				left += s.left
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.name, side.name,
+				spreadOf(side.samples, rate).format("%.0f"), spreadOf(side.samples, cpu).format("%.1f"), spreadOf(side.samples, rss).format("%.0f"),
+				spreadOf(side.samples, allocs).format("%.1f"), spreadOf(side.samples, first).format("%.0f"), left)
+		}
+	}
+	_ = w.Flush()
+	for _, r := range results {
+		if len(r.duplicates) > 0 {
+			fmt.Fprintf(out, "%s: killed half-way: duplicates %v, lost %v\n", r.name, r.duplicates, r.lost)
+		}
+	}
+}
+
+// printRatios prints one line a comparison, jmsbridge divided by the bare loop.
+func printRatios(out io.Writer, results []result) {
+	for _, r := range results {
+		if len(r.ours) == 0 || len(r.bare) == 0 {
+			continue
+		}
+		of := func(value func(sample) float64) float64 {
+			return spreadOf(r.ours, value).median / spreadOf(r.bare, value).median
+		}
+		fmt.Fprintf(out, "ratio %s rate=%.2f cpu=%.2f rss=%.2f\n", r.name, of(rate), of(cpu), of(rss))
+	}
+}

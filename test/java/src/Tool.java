@@ -1,0 +1,267 @@
+import jakarta.jms.BytesMessage;
+import jakarta.jms.Connection;
+import jakarta.jms.ConnectionFactory;
+import jakarta.jms.DeliveryMode;
+import jakarta.jms.Destination;
+import jakarta.jms.JMSException;
+import jakarta.jms.MapMessage;
+import jakarta.jms.Message;
+import jakarta.jms.MessageConsumer;
+import jakarta.jms.MessageEOFException;
+import jakarta.jms.MessageProducer;
+import jakarta.jms.ObjectMessage;
+import jakarta.jms.Session;
+import jakarta.jms.StreamMessage;
+import jakarta.jms.TextMessage;
+import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
+import java.io.InputStreamReader;
+import java.io.ObjectOutputStream;
+import java.io.Serializable;
+import java.nio.charset.StandardCharsets;
+import java.util.Base64;
+import java.util.Enumeration;
+
+/**
+ * Sends or receives JMS messages for the tests, with any JMS client:
+ *
+ * <pre>
+ *   Tool send    FACTORY URL USER PASSWORD QUEUE          messages on standard input, ids on standard output
+ *   Tool receive FACTORY URL USER PASSWORD QUEUE N MS     up to N messages as JSON lines; ends after MS of silence
+ *   Tool durable FACTORY URL USER PASSWORD TOPIC N MS CLIENT NAME    the same from a durable subscription
+ *   Tool unsubscribe FACTORY URL USER PASSWORD TOPIC CLIENT NAME     deletes that
+ * </pre>
+ *
+ * QUEUE may be topic:NAME in send. A message on standard input is some lines and a line "send". Texts are base64 of UTF-8:
+ *
+ * <pre>
+ *   message text|bytes|map|stream|object|none    header NAME TEXT    property TYPE NAME VALUE    value TYPE NAME VALUE
+ * </pre>
+ *
+ * The file is compiled as it stands for jakarta.jms, and with the package name changed for javax.jms.
+ */
+public class Tool {
+  public static void main(String[] args) throws Exception {
+    ConnectionFactory factory =
+        (ConnectionFactory) Class.forName(args[1]).getConstructor(String.class).newInstance(args[2]);
+    try (Connection connection = factory.createConnection(args[3], args[4])) {
+      if (args[0].equals("durable") || args[0].equals("unsubscribe")) {
+        connection.setClientID(args[args.length - 2]); // before anything else is done with the connection
+      }
+      Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
+      switch (args[0]) {
+        case "send":
+          send(session, destination(session, args[5]));
+          break;
+        case "durable":
+          connection.start();
+          MessageConsumer durable = session.createDurableSubscriber(session.createTopic(args[5]), args[9]);
+          receive(durable, Integer.parseInt(args[6]), Long.parseLong(args[7]));
+          break;
+        case "unsubscribe":
+          session.unsubscribe(args[7]);
+          break;
+        default:
+          connection.start();
+          receive(session.createConsumer(session.createQueue(args[5])), Integer.parseInt(args[6]), Long.parseLong(args[7]));
+      }
+    }
+    System.exit(0); // some clients leave threads behind
+  }
+
+  static Destination destination(Session session, String name) throws JMSException {
+    return name.startsWith("topic:") ? session.createTopic(name.substring(6)) : session.createQueue(name);
+  }
+
+  static void send(Session session, Destination queue) throws Exception {
+    MessageProducer producer = session.createProducer(queue);
+    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    Message m = null;
+    int mode = DeliveryMode.PERSISTENT;
+    int priority = 4;
+    long ttl = 0;
+    for (String line = in.readLine(); line != null; line = in.readLine()) {
+      String[] f = line.split(" ", -1);
+      switch (f[0]) {
+        case "message":
+          m = create(session, f[1]);
+          mode = DeliveryMode.PERSISTENT;
+          priority = 4;
+          ttl = 0;
+          break;
+        case "header":
+          String value = text(f[2]);
+          switch (f[1]) {
+            case "correlation-id": m.setJMSCorrelationID(value); break;
+            case "type": m.setJMSType(value); break;
+            case "reply-to": m.setJMSReplyTo(session.createQueue(value)); break;
+            case "group": m.setStringProperty("JMSXGroupID", value); break;
+            case "group-seq": m.setIntProperty("JMSXGroupSeq", Integer.parseInt(value)); break;
+            case "priority": priority = Integer.parseInt(value); break;
+            case "ttl": ttl = Long.parseLong(value); break;
+            case "non-persistent": mode = DeliveryMode.NON_PERSISTENT; break;
+            default: throw new IllegalArgumentException(line);
+          }
+          break;
+        case "property": property(m, f[1], text(f[2]), f[3]); break;
+        case "value": body(m, f[1], text(f[2]), f[3]); break;
+        case "send":
+          producer.send(m, mode, priority, ttl);
+          System.out.println(m.getJMSMessageID() == null ? "" : m.getJMSMessageID());
+          break;
+        default: throw new IllegalArgumentException(line);
+      }
+    }
+  }
+
+  static Message create(Session session, String kind) throws JMSException {
+    switch (kind) {
+      case "text": return session.createTextMessage();
+      case "bytes": return session.createBytesMessage();
+      case "map": return session.createMapMessage();
+      case "stream": return session.createStreamMessage();
+      case "object": return session.createObjectMessage();
+      case "none": return session.createMessage();
+      default: throw new IllegalArgumentException(kind);
+    }
+  }
+
+  static String text(String base64) {
+    return new String(Base64.getDecoder().decode(base64), StandardCharsets.UTF_8);
+  }
+
+  static Object decode(String type, String value) {
+    switch (type) {
+      case "null": return null;
+      case "boolean": return Boolean.valueOf(value);
+      case "byte": return Byte.valueOf(value);
+      case "short": return Short.valueOf(value);
+      case "int": return Integer.valueOf(value);
+      case "long": return Long.valueOf(value);
+      case "float": return Float.valueOf(value);
+      case "double": return Double.valueOf(value);
+      case "char": return (char) Integer.parseInt(value);
+      case "string": return text(value);
+      case "bytes": return Base64.getDecoder().decode(value);
+      default: throw new IllegalArgumentException(type);
+    }
+  }
+
+  static void property(Message m, String type, String name, String value) throws JMSException {
+    m.setObjectProperty(name, decode(type, value));
+  }
+
+  static void body(Message m, String type, String name, String value) throws JMSException {
+    Object v = decode(type, value);
+    if (m instanceof TextMessage) {
+      ((TextMessage) m).setText((String) v);
+    } else if (m instanceof BytesMessage) {
+      ((BytesMessage) m).writeBytes((byte[]) v);
+    } else if (m instanceof MapMessage) {
+      ((MapMessage) m).setObject(name, v);
+    } else if (m instanceof StreamMessage) {
+      ((StreamMessage) m).writeObject(v);
+    } else {
+      ((ObjectMessage) m).setObject((Serializable) v);
+    }
+  }
+
+  static void receive(MessageConsumer consumer, int n, long silence) throws Exception {
+    for (int i = 0; i < n; i++) {
+      Message m = consumer.receive(silence);
+      if (m == null) {
+        return;
+      }
+      StringBuilder b = new StringBuilder("{");
+      field(b, "id", m.getJMSMessageID());
+      field(b, "correlation_id", m.getJMSCorrelationID());
+      field(b, "type", m.getJMSType());
+      field(b, "reply_to", m.getJMSReplyTo() == null ? null : m.getJMSReplyTo().toString());
+      b.append("\"priority\":").append(m.getJMSPriority()).append(",\"timestamp\":").append(m.getJMSTimestamp());
+      b.append(",\"expiration\":").append(m.getJMSExpiration());
+      b.append(",\"persistent\":").append(m.getJMSDeliveryMode() == DeliveryMode.PERSISTENT);
+      b.append(",\"redelivered\":").append(m.getJMSRedelivered()).append(",\"properties\":[");
+      String comma = "";
+      for (Enumeration<?> e = m.getPropertyNames(); e.hasMoreElements(); ) {
+        String name = (String) e.nextElement();
+        b.append(comma);
+        value(b, name, m.getObjectProperty(name));
+        comma = ",";
+      }
+      b.append("],\"kind\":\"").append(kind(m)).append("\",\"body\":[");
+      values(b, m);
+      System.out.write(b.append("]}\n").toString().getBytes(StandardCharsets.UTF_8));
+      System.out.flush();
+    }
+  }
+
+  static String kind(Message m) {
+    if (m instanceof TextMessage) return "text";
+    if (m instanceof BytesMessage) return "bytes";
+    if (m instanceof MapMessage) return "map";
+    if (m instanceof StreamMessage) return "stream";
+    if (m instanceof ObjectMessage) return "object";
+    return "none";
+  }
+
+  static void values(StringBuilder b, Message m) throws Exception {
+    if (m instanceof TextMessage) {
+      value(b, "", ((TextMessage) m).getText());
+    } else if (m instanceof BytesMessage) {
+      byte[] raw = new byte[(int) ((BytesMessage) m).getBodyLength()];
+      ((BytesMessage) m).readBytes(raw);
+      value(b, "", raw);
+    } else if (m instanceof MapMessage) {
+      String comma = "";
+      for (Enumeration<?> e = ((MapMessage) m).getMapNames(); e.hasMoreElements(); comma = ",") {
+        String name = (String) e.nextElement();
+        b.append(comma);
+        value(b, name, ((MapMessage) m).getObject(name));
+      }
+    } else if (m instanceof StreamMessage) {
+      for (String comma = ""; ; comma = ",") {
+        Object v;
+        try {
+          v = ((StreamMessage) m).readObject();
+        } catch (MessageEOFException end) {
+          return;
+        }
+        b.append(comma);
+        value(b, "", v);
+      }
+    } else if (m instanceof ObjectMessage) {
+      ByteArrayOutputStream raw = new ByteArrayOutputStream();
+      new ObjectOutputStream(raw).writeObject(((ObjectMessage) m).getObject());
+      value(b, "", raw.toByteArray());
+    }
+  }
+
+  static void value(StringBuilder b, String name, Object v) {
+    b.append("{\"name\":").append(quote(name)).append(",\"type\":\"");
+    if (v == null) b.append("null\",\"value\":\"");
+    else if (v instanceof Character) b.append("char\",\"value\":\"").append((int) (Character) v);
+    else if (v instanceof byte[]) b.append("bytes\",\"value\":\"").append(Base64.getEncoder().encodeToString((byte[]) v));
+    else if (v instanceof String) b.append("string\",\"value\":\"").append(Base64.getEncoder().encodeToString(((String) v).getBytes(StandardCharsets.UTF_8)));
+    else if (v instanceof Integer) b.append("int\",\"value\":\"").append(v);
+    else b.append(v.getClass().getSimpleName().toLowerCase()).append("\",\"value\":\"").append(v);
+    b.append("\"}");
+  }
+
+  static void field(StringBuilder b, String name, String v) {
+    if (v != null) {
+      b.append('"').append(name).append("\":").append(quote(v)).append(',');
+    }
+  }
+
+  static String quote(String s) {
+    StringBuilder b = new StringBuilder("\"");
+    for (char c : s.toCharArray()) {
+      if (c < 0x20 || c == '"' || c == '\\' || c > 0x7e) {
+        b.append(String.format("\\u%04x", (int) c));
+      } else {
+        b.append(c);
+      }
+    }
+    return b.append('"').toString();
+  }
+}
