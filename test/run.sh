@@ -69,10 +69,18 @@ setup() {
 
 # suite NAME COMMAND…: runs one suite, notes its seconds and whether it passed.
 suite() {
-	local name="$1" start=$SECONDS verdict=passed
+	local name="$1" start=$SECONDS verdict=passed status
 	shift
 	say "$name"
-	"$@" || verdict=FAILED
+	# In a condition (||, if, !) bash ignores errexit for all that COMMAND does: it would go on after a failure.
+	set +e
+	(
+		set -e
+		"$@"
+	)
+	status=$?
+	set -e
+	[[ $status -eq 0 ]] || verdict=FAILED
 	[[ $verdict == passed ]] || failures=$((failures + 1))
 	printf '%-14s %5d s  %s\n' "$name" $((SECONDS - start)) "$verdict" | tee -a "$results/seconds"
 }
