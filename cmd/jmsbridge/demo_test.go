@@ -6,11 +6,8 @@ import (
 	"encoding/json"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
-
-	"github.com/spf13/cobra"
 
 	"github.com/jmsbridge/jmsbridge/cmd/jmsbridge/internal/demo"
 )
@@ -23,23 +20,7 @@ func execute(ctx context.Context, in io.Reader, args ...string) (code int, out, 
 }
 
 func executeTo(ctx context.Context, in io.Reader, out, errs io.Writer, args ...string) int {
-	root := newRootCommand()
-	for _, c := range []*cobra.Command{newDemoCommand(), newSendCommand(), newReceiveCommand()} {
-		if !slices.ContainsFunc(root.Commands(), func(o *cobra.Command) bool { return o.Name() == c.Name() }) {
-			c.RunE = failing(c.RunE)
-			root.AddCommand(c)
-		}
-	}
-	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errs)
-	err := root.ExecuteContext(ctx)
-	code, silent := exitCode(err)
-	if !silent {
-		_, _ = io.WriteString(errs, "jmsbridge: "+err.Error()+"\n")
-	}
-	return code
+	return run(ctx, args, in, out, errs)
 }
 
 // lastLine returns the last line of what was printed.

@@ -22,20 +22,21 @@ func main() {
 
 // run is the whole program: it executes the command in args and returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
-	root := newRootCommand()
+	return runCommand(ctx, newRootCommand(in, out, errs), args)
+}
+
+// runCommand executes a root command, prints what it returns, and returns the exit code.
+func runCommand(ctx context.Context, root *cobra.Command, args []string) int {
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errs)
 	err := root.ExecuteContext(ctx)
 	code, silent := exitCode(err)
 	if !silent {
-		_, _ = fmt.Fprintf(errs, "jmsbridge: %v\n", err)
+		fmt.Fprintf(root.ErrOrStderr(), "jmsbridge: %v\n", err)
 	}
 	return code
 }
 
-func newRootCommand() *cobra.Command {
+func newRootCommand(in io.Reader, out, errs io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "jmsbridge",
 		Short: "Moves messages from JMS brokers to AWS without losing any",
@@ -47,14 +48,26 @@ A message is settled at the broker only after its target, or a dead letter, has 
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errs)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%w; see '%s --help'", err, c.CommandPath()))
 	})
 	root.AddCommand(newDemoCommand(), newRunCommand(), newCheckCommand(), newSendCommand(), newReceiveCommand(), newSchemaCommand(), newVersionCommand())
-	for _, c := range root.Commands() {
-		c.RunE = failing(c.RunE)
-	}
+	addCobraCommands(root)
+	failAll(root)
 	return root
+}
+
+// failAll gives every command below c the exit codes of failing.
+func failAll(c *cobra.Command) {
+	for _, sub := range c.Commands() {
+		if sub.RunE != nil {
+			sub.RunE = failing(sub.RunE)
+		}
+		failAll(sub)
+	}
 }
 
 // failing gives each plain error of a command the exit code 1, so that what is left without a code is cobra's own
