@@ -87,10 +87,11 @@ type run struct {
 	finished chan error    // the producer's
 
 	// The conductor's goroutine only.
-	next      int // of faults
-	lastCount int
-	lastMove  time.Time
-	samples   []sample
+	next        int // of faults
+	interrupted bool
+	lastCount   int
+	lastMove    time.Time
+	samples     []sample
 }
 
 type sample struct {
@@ -112,6 +113,7 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 
 	err := r.conduct(ctx)
 	moved := time.Since(r.started)
+	r.interrupted = ctx.Err() != nil
 	for _, f := range r.faults {
 		if f.at != nil {
 			f.Fired = f.at.Fired()
@@ -125,7 +127,6 @@ func (r *run) run(ctx context.Context) (*Report, error) {
 	working.Wait()
 	r.opt.Observe(r.progress())
 	report := r.judge(moved)
-	report.Interrupted = ctx.Err() != nil
 	report.fail("the run", err)
 	report.fail("the route stopped in order", routeErr)
 	return report, nil

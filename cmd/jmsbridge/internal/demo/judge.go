@@ -49,13 +49,20 @@ func (c *Check) look(right bool, format string, args ...any) {
 }
 
 // OK tells that nothing was lost and every check passed.
-func (r *Report) OK() bool {
+func (r *Report) OK() bool { return len(r.Wrong()) == 0 }
+
+// Wrong says in words what was lost and which checks failed; none: all is well.
+func (r *Report) Wrong() []string {
+	var all []string
+	if r.Lost != 0 {
+		all = append(all, fmt.Sprintf("%d messages were lost", r.Lost))
+	}
 	for _, c := range r.Checks {
 		if c.Wrong > 0 {
-			return false
+			all = append(all, fmt.Sprintf("%s: %d wrong of %d, the first: %s", c.Name, c.Wrong, c.Looked, c.First))
 		}
 	}
-	return r.Lost == 0
+	return all
 }
 
 // Rate is delivered messages a second, faults included.
@@ -71,7 +78,7 @@ func (r *Report) fail(name string, err error) {
 // judge looks at every message that arrived. The route has stopped.
 func (r *run) judge(took time.Duration) *Report {
 	n := int(r.sent.Load())
-	out := &Report{Sent: n, Groups: r.groups, Duration: took, DeadLetters: r.sqs.Depth(deadQueue).Total()}
+	out := &Report{Sent: n, Groups: r.groups, Duration: took, DeadLetters: r.sqs.Depth(deadQueue).Total(), Interrupted: r.interrupted}
 	known := Check{Name: "every message in SQS was sent, and is there once"}
 	bodies := Check{Name: "every body is unchanged"}
 	properties := Check{Name: "every property has its value and its type"}
@@ -155,8 +162,8 @@ func (r *run) judgeDuplicates(out *Report) Check {
 	return c
 }
 
-// judgeFaults looks whether every fault has fired as often as planned. After an interruption only those count that
-// were injected.
+// judgeFaults looks whether every fault has fired as often as planned. Those that an interruption left out or cut short
+// are not wrong.
 func (r *run) judgeFaults(out *Report) Check {
 	c := Check{Name: "every injected fault fired and was survived"}
 	for _, f := range r.faults {
@@ -164,8 +171,7 @@ func (r *run) judgeFaults(out *Report) Check {
 			continue
 		}
 		out.Faults = append(out.Faults, f.Fault)
-		interrupted := int(r.sent.Load()) < r.opt.Messages
-		c.look(interrupted || f.Fired == f.Planned && f.Survived > 0, "%s: it fired %d times of %d", f.Name, f.Fired, f.Planned)
+		c.look(r.interrupted || f.Fired == f.Planned && f.Survived > 0, "%s: it fired %d times of %d", f.Name, f.Fired, f.Planned)
 	}
 	return c
 }

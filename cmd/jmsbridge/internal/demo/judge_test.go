@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -115,6 +116,40 @@ func TestJudgeFindsDamage(t *testing.T) {
 			}
 			if bad := want.Lost > 0 || tc.check != ""; got.OK() == bad {
 				t.Errorf("OK: %v", got.OK())
+			}
+		})
+	}
+}
+
+// firing is an injection that has fired so often.
+type firing int
+
+func (f firing) Fired() int { return int(f) }
+func (f firing) Over() bool { return true }
+func (f firing) Remove()    {}
+
+func TestJudgeWantsEveryFaultFiredAndSurvived(t *testing.T) {
+	fault := func(fired int, survived time.Duration) *plannedFault {
+		return &plannedFault{Fault: Fault{Name: "f", Planned: 3, Fired: fired, Survived: survived}, at: firing(fired)}
+	}
+	for _, tc := range []struct {
+		name        string
+		interrupted bool
+		fault       *plannedFault
+		wrong       int
+	}{
+		{"fired and survived", false, fault(3, time.Second), 0},
+		{"not fired", false, fault(0, 0), 1},
+		{"fired too seldom", false, fault(2, time.Second), 1},
+		{"not survived", false, fault(3, 0), 1},
+		{"cut short by an interruption", true, fault(2, 0), 0},
+		{"never injected", true, &plannedFault{Fault: Fault{Name: "f", Planned: 3}}, 0},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := &run{opt: Options{Messages: 100}, faults: []*plannedFault{tc.fault}, interrupted: tc.interrupted}
+			r.sent.Store(100) // all are out when the last fault is at work
+			if c := r.judgeFaults(&Report{}); c.Wrong != tc.wrong {
+				t.Errorf("%+v", c)
 			}
 		})
 	}
