@@ -189,6 +189,7 @@ func (r *run) conduct(ctx context.Context) error {
 			return errStuck
 		}
 		if !producing && r.next == len(r.faults) && r.broker.Depth("/queue/"+brokerQueue) == 0 {
+			r.follow(r.count()) // the last messages may have been settled since
 			return nil
 		}
 	}
@@ -198,11 +199,10 @@ func (r *run) conduct(ctx context.Context) error {
 func (r *run) follow(count int) {
 	if r.next > 0 {
 		f := r.faults[r.next-1]
-		switch {
-		case f.Survived > 0:
-		case f.overAt < 0 && f.at.Over() && (f.back == nil || f.back(r.world)):
+		if f.overAt < 0 && f.at.Over() && (f.back == nil || f.back(r.world)) {
 			f.overAt = count
-		case f.overAt >= 0 && (count > f.overAt || count >= r.opt.Messages):
+		}
+		if f.Survived == 0 && f.overAt >= 0 && (count > f.overAt || count >= r.opt.Messages) {
 			f.Survived = time.Since(f.injected)
 			r.opt.Event(fmt.Sprintf("survived: messages arrive again, %v after it began", f.Survived.Round(time.Millisecond)))
 		}
