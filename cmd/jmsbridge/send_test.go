@@ -320,23 +320,25 @@ func TestReceive(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
+	// The embedded broker flags them as Classic does: what is said of the + below is so.
+	const flagged = "ActiveMQ Classic flags them redelivered, Artemis does not\n"
 	for _, tc := range []struct {
 		name, args string
 		printed    string
-		remark     string
+		remark     string // all of standard error
 		left       string // bodies, with + for redelivered
 	}{
-		{"a look", "--max 3", "m0 m1 m2", "3 messages given back unsettled", "m0+ m1+ m2+ m3 m4"},
-		{"a look at all there is", "--wait 100ms", "m0 m1 m2 m3 m4", "5 messages given back unsettled", "m0+ m1+ m2+ m3+ m4+"},
-		{"a look through a selector", "--wait 100ms --selector even='true'", "m0 m2 m4", "3 messages given back", "m0+ m1 m2+ m3 m4+"},
-		{"consuming all", "--consume --max 0 --wait 100ms", "m0 m1 m2 m3 m4", "5 messages consumed", ""},
+		{"a look", "--max 3", "m0 m1 m2", "3 messages given back unsettled: " + flagged, "m0+ m1+ m2+ m3 m4"},
+		{"a look at all there is", "--wait 100ms", "m0 m1 m2 m3 m4", "5 messages given back unsettled: " + flagged, "m0+ m1+ m2+ m3+ m4+"},
+		{"a look through a selector", "--wait 100ms --selector even='true'", "m0 m2 m4", "3 messages given back unsettled: " + flagged, "m0+ m1 m2+ m3 m4+"},
+		{"consuming all", "--consume --max 0 --wait 100ms", "m0 m1 m2 m3 m4", "5 messages consumed\n", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b.Purge("/queue/q")
 			publish(5)
 			args := append([]string{"receive", "queue:q", "--url", b.URL()}, strings.Fields(tc.args)...)
 			code, out, errs := execute(t.Context(), nil, args...)
-			if code != exitDone || texts(out) != tc.printed || !strings.Contains(errs, tc.remark) {
+			if code != exitDone || texts(out) != tc.printed || errs != tc.remark {
 				t.Errorf("exit code %d, printed %q, remarked %q", code, texts(out), errs)
 			}
 			var left []string
