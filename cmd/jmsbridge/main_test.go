@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 )
 
@@ -80,6 +81,14 @@ func TestCompletionWithoutAShellIsItsHelp(t *testing.T) {
 	_, want, _ := command(t, "completion", "--help")
 	if code, out, errs := command(t, "completion"); code != exitDone || out != want || errs != "" {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
+	}
+}
+
+// Scripts and service managers know the numbers, and the other tests the names.
+func TestExitCodesAreTheDocumentedNumbers(t *testing.T) {
+	got := []int{exitDone, exitFailed, exitUsage, exitInterrupted}
+	if diff := cmp.Diff([]int{0, 1, 2, 130}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
