@@ -20,6 +20,7 @@ import (
 type address struct {
 	name, account, region string // account and region may be ""
 	url                   string // "": to be asked for
+	host                  host   // of the url
 }
 
 // parseAddress reads a queue's name, URL or ARN.
@@ -44,7 +45,8 @@ func parseAddress(queue string) (address, error) {
 		if !validName(name) {
 			return bad("https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
 		}
-		a := address{name: name, url: queue, region: regionOf(u.Hostname())}
+		h := hostOf(u.Hostname())
+		a := address{name: name, url: queue, region: h.region, host: h}
 		if len(path) > 1 {
 			a.account = path[len(path)-2]
 		}
@@ -71,42 +73,23 @@ func validName(name string) bool {
 	return true
 }
 
-// regionOf finds the region in a host of AWS's: sqs.eu-west-1.amazonaws.com, eu-west-1.queue.amazonaws.com,
-// sqs-fips.us-east-1.amazonaws.com, sqs.eu-west-1.api.aws, vpce-….sqs.eu-west-1.vpce.amazonaws.com.
-func regionOf(host string) string {
-	if !strings.Contains(host, "amazonaws.com") && !strings.HasSuffix(host, ".api.aws") {
-		return ""
-	}
-	label := strings.Split(host, ".")
-	for i, l := range label {
-		switch {
-		case (l == "sqs" || l == "sqs-fips") && i+1 < len(label) && strings.Count(label[i+1], "-") >= 2:
-			return label[i+1]
-		case l == "queue" && i > 0:
-			return label[i-1]
-		}
-	}
-	return ""
-}
-
-// ordinary tells whether a host is one of those that the SDK finds by itself from the region.
-func ordinary(host string) bool {
-	return regionOf(host) != "" && !strings.Contains(host, "vpce")
-}
-
 // endpoint finds where calls go: the configured endpoint, else that of a queue URL with a host of its own (a VPC
-// endpoint, an endpoint for tests), else AWS's for the region.
+// endpoint, an endpoint for tests), else AWS's for the region, of the kind (FIPS, dual stack) that the configuration or
+// the queue URL names.
 func (a *address) endpoint(ctx context.Context, cfg sdk.Config) (aws.Endpoint, error) {
 	if a.region != "" {
 		cfg.Region = a.region
 	}
 	o := sqsapi.NewFromConfig(cfg).Options()
 	e := aws.Endpoint{Region: cfg.Region, Service: "sqs"}
+	fips := o.EndpointOptions.UseFIPSEndpoint == sdk.FIPSEndpointStateEnabled
+	dualStack := o.EndpointOptions.UseDualStackEndpoint == sdk.DualStackEndpointStateEnabled
 	if o.BaseEndpoint == nil && a.url != "" {
-		if u, err := url.Parse(a.url); err == nil && !ordinary(u.Hostname()) {
+		if u, err := url.Parse(a.url); err == nil && a.host.own {
 			base := u.Scheme + "://" + u.Host
 			o.BaseEndpoint = &base
 		}
+		fips, dualStack = fips || a.host.fips, dualStack || a.host.dualStack
 	}
 	if e.Region == "" {
 		if o.BaseEndpoint == nil {
@@ -114,12 +97,12 @@ func (a *address) endpoint(ctx context.Context, cfg sdk.Config) (aws.Endpoint, e
 				Class: bridge.Fatal, Code: "Configuration", Err: errors.New("no region is set"), Remedy: "set aws.region, or AWS_REGION",
 			}
 		}
-		e.Region = "us-east-1" // an endpoint that is not AWS's own has to be told some region
+		e.Region = regionOf(*o.BaseEndpoint)
 	}
 	found, err := o.EndpointResolverV2.ResolveEndpoint(ctx, sqsapi.EndpointParameters{
 		Region:       &e.Region,
-		UseFIPS:      sdk.Bool(o.EndpointOptions.UseFIPSEndpoint == sdk.FIPSEndpointStateEnabled),
-		UseDualStack: sdk.Bool(o.EndpointOptions.UseDualStackEndpoint == sdk.DualStackEndpointStateEnabled),
+		UseFIPS:      &fips,
+		UseDualStack: &dualStack,
 		Endpoint:     o.BaseEndpoint,
 	}.WithDefaults())
 	if err != nil {
@@ -130,6 +113,16 @@ func (a *address) endpoint(ctx context.Context, cfg sdk.Config) (aws.Endpoint, e
 	}
 	e.URL = found.URI.String()
 	return e, nil
+}
+
+// regionOf is the region to sign for at an endpoint when none is set. What is not AWS's own has to be told some region.
+func regionOf(endpoint string) string {
+	if u, err := url.Parse(endpoint); err == nil {
+		if h := hostOf(u.Hostname()); h.region != "" {
+			return h.region
+		}
+	}
+	return "us-east-1"
 }
 
 // queueAttributes are what SQS says of a queue.
