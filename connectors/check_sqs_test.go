@@ -122,3 +122,42 @@ func TestMissingRightsToAskAreWarnings(t *testing.T) {
 		t.Error("a refusal is an answer, and was not measured")
 	}
 }
+
+// A private subnet often reaches SQS and not STS, and nothing but the caller's name is missing then.
+func TestSTSThatIsNotReachedIsAWarning(t *testing.T) {
+	b := startBroker(t, stomplocal.Options{})
+	e := startSQS(t, awslocal.Options{})
+	if _, err := e.CreateQueue(awslocal.QueueOptions{Name: "orders.fifo"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, fault := range map[string]awslocal.Fault{
+		"reset":  {Kind: awslocal.ResetBefore},
+		"denied": {Kind: awslocal.Refuse, Code: "AccessDenied"},
+		"503":    {Kind: awslocal.Refuse, Code: "ServiceUnavailable"},
+		"a page": {Kind: awslocal.Refuse, Status: 502, Code: "Whatever", Raw: "<html>Bad Gateway</html>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fault.Actions = []string{"GetCallerIdentity"}
+			injected := e.Inject(fault)
+			defer injected.Remove()
+			report := checked(t, sqsRoute(b, e, ""), 20*time.Second)
+			if injected.Fired() == 0 {
+				t.Fatal("the fault did not fire")
+			}
+			if n := report.Errors(); n != 0 || report.Refused != "" {
+				t.Fatalf("%d errors: %+v", n, report)
+			}
+			route := &report.Routes[0]
+			target := &route.Ends[1]
+			if target.Error != "" || target.Class != "" || target.fact("caller") != "" || target.RoundTrip == 0 {
+				t.Errorf("target = %+v", target)
+			}
+			if target.fact("queue url") == "" || target.fact("largest message") == "" {
+				t.Errorf("what SQS says of the queue is missing: %+v", target.Facts)
+			}
+			if !warned(route, "who the credentials belong to is not known") {
+				t.Errorf("nothing warns of it: %+v", route.Warnings)
+			}
+		})
+	}
+}

@@ -1,7 +1,11 @@
 package sqs_test
 
 import (
+	"context"
+	"net"
+	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -168,6 +172,74 @@ func TestInspectSaysWhatTheQueueIs(t *testing.T) {
 	}
 	if e.Log().Calls("SendMessageBatch") != 0 {
 		t.Error("something was sent")
+	}
+}
+
+// faulty is a network in which some requests fail.
+type faulty struct {
+	next  http.RoundTripper
+	fault func(*http.Request) error // nil: the request goes on
+}
+
+func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := f.fault(r); err != nil {
+		_ = r.Body.Close()
+		return nil, err
+	}
+	return f.next.RoundTrip(r)
+}
+
+// unresolved is what the network says of a host whose name nobody knows.
+func unresolved(host string) error {
+	return &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: host, Server: "10.0.0.2:53", IsNotFound: true}}
+}
+
+func TestInspectGoesOnWhenSTSIsNotReached(t *testing.T) {
+	environment(t, "AKIDEXAMPLE", "secret", "")
+	for name, fail := range map[string]func(*http.Request) error{
+		"no such host": func(r *http.Request) error { return unresolved(r.URL.Hostname()) },
+		"refused":      func(*http.Request) error { return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED} },
+		"reset":        func(*http.Request) error { return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET} },
+		"silent": func(r *http.Request) error {
+			<-r.Context().Done()
+			return r.Context().Err()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := awslocal.New(awslocal.Options{}, "http://sqs.test")
+				queue(t, e, "orders", map[string]string{"MaximumMessageSize": "65536"})
+				failed := 0
+				client := aws.NewClient(aws.Settings{Region: "us-east-1", RoundTripper: &faulty{e.Transport(), func(r *http.Request) error {
+					if r.URL.Hostname() != "sts.us-east-1.amazonaws.com" {
+						return nil
+					}
+					failed++
+					return fail(r)
+				}}})
+				s, err := sqs.NewSink(sqs.SinkSettings{Client: client, Queue: e.QueueURL("orders")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				in, err := s.Inspect(ctx)
+				if err != nil || failed == 0 {
+					t.Fatalf("%v, %d calls failed", err, failed)
+				}
+				facts := map[string]string{}
+				for _, f := range in.Facts {
+					facts[f.Name] = f.Value
+				}
+				if in.Peer != "SQS standard queue orders" || facts["largest message"] != "65536 bytes" || facts["caller"] != "" {
+					t.Errorf("%+v", in)
+				}
+				if w := in.Warnings; len(w) != 2 || !strings.Contains(w[0].Text, "who the credentials belong to") || w[0].Remedy == "" {
+					t.Errorf("%+v", w)
+				}
+				_ = e.Close()
+			})
+		})
 	}
 }
 
