@@ -1,25 +1,46 @@
 package awslocal
 
-// actions are the SQS actions that are served.
-var actions = map[string]func(*call) (any, *apiError){
-	"SendMessage":                  (*call).sendMessage,
-	"SendMessageBatch":             (*call).sendMessageBatch,
-	"ReceiveMessage":               (*call).receiveMessage,
-	"DeleteMessage":                (*call).deleteMessage,
-	"DeleteMessageBatch":           (*call).deleteMessageBatch,
-	"ChangeMessageVisibility":      (*call).changeVisibility,
-	"ChangeMessageVisibilityBatch": (*call).changeVisibilityBatch,
-	"CreateQueue":                  (*call).createQueue,
-	"DeleteQueue":                  (*call).deleteQueue,
-	"PurgeQueue":                   (*call).purgeQueue,
-	"GetQueueUrl":                  (*call).getQueueURL,
-	"ListQueues":                   (*call).listQueues,
-	"GetQueueAttributes":           (*call).getQueueAttributes,
-	"SetQueueAttributes":           (*call).setQueueAttributes,
-	"ListDeadLetterSourceQueues":   (*call).listSources,
-	"TagQueue":                     (*call).tagQueue,
-	"UntagQueue":                   (*call).untagQueue,
-	"ListQueueTags":                (*call).listTags,
+// action returns what serves an SQS action; nil: it is not served.
+func action(name string) func(*call) (any, *apiError) {
+	switch name {
+	case "SendMessage":
+		return (*call).sendMessage
+	case "SendMessageBatch":
+		return (*call).sendMessageBatch
+	case "ReceiveMessage":
+		return (*call).receiveMessage
+	case "DeleteMessage":
+		return (*call).deleteMessage
+	case "DeleteMessageBatch":
+		return (*call).deleteMessageBatch
+	case "ChangeMessageVisibility":
+		return (*call).changeVisibility
+	case "ChangeMessageVisibilityBatch":
+		return (*call).changeVisibilityBatch
+	case "CreateQueue":
+		return (*call).createQueue
+	case "DeleteQueue":
+		return (*call).deleteQueue
+	case "PurgeQueue":
+		return (*call).purgeQueue
+	case "GetQueueUrl":
+		return (*call).getQueueURL
+	case "ListQueues":
+		return (*call).listQueues
+	case "GetQueueAttributes":
+		return (*call).getQueueAttributes
+	case "SetQueueAttributes":
+		return (*call).setQueueAttributes
+	case "ListDeadLetterSourceQueues":
+		return (*call).listSources
+	case "TagQueue":
+		return (*call).tagQueue
+	case "UntagQueue":
+		return (*call).untagQueue
+	case "ListQueueTags":
+		return (*call).listTags
+	}
+	return nil
 }
 
 // answerless is what a call answers whose fault keeps it from being processed: nobody reads it.

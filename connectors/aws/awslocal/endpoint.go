@@ -82,6 +82,7 @@ type Endpoint struct {
 	log      *Log
 	latency  atomic.Int64
 	requests atomic.Uint64
+	buffers  sync.Pool // of *bytes.Buffer, for the bodies of requests
 
 	stop     chan struct{} // closed by Close: waits end
 	stopOnce sync.Once

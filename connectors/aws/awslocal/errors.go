@@ -3,6 +3,7 @@ package awslocal
 import (
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // apiError is an error answer. kind is the name in `__type`, code the one of the old query protocol, which the SDKs show
@@ -76,15 +77,21 @@ func errAccessDenied(principal, action, resource string) *apiError {
 	}
 }
 
-// kmsCodes are the query codes of the KMS errors of SQS.
-var kmsCodes = map[string]string{
-	"KmsAccessDenied":    "KMS.AccessDeniedException",
-	"KmsDisabled":        "KMS.DisabledException",
-	"KmsInvalidKeyUsage": "KMS.InvalidKeyUsageException",
-	"KmsInvalidState":    "KMS.InvalidStateException",
-	"KmsNotFound":        "KMS.NotFoundException",
-	"KmsOptInRequired":   "KMS.OptInRequired",
-	"KmsThrottled":       "KMS.ThrottlingException",
+// kmsError returns the KMS error of SQS with this name; nil: it is none.
+func kmsError(name string) *apiError {
+	var query string
+	status := http.StatusBadRequest
+	switch name {
+	case "KmsAccessDenied", "KmsDisabled", "KmsInvalidKeyUsage", "KmsInvalidState", "KmsNotFound":
+		query = "KMS." + strings.TrimPrefix(name, "Kms") + "Exception"
+	case "KmsThrottled":
+		query = "KMS.ThrottlingException"
+	case "KmsOptInRequired":
+		query, status = "KMS.OptInRequired", http.StatusForbidden
+	default:
+		return nil
+	}
+	return &apiError{kind: name, code: query, message: "The request was rejected because of the customer master key.", status: status}
 }
 
 // named returns the error of a code as tests name it: the `__type` name or the query code.
@@ -110,8 +117,8 @@ func named(code, message string, status int) *apiError {
 	case "InvalidParameterValue":
 		e = invalidParameter("One or more parameters are invalid.")
 	default:
-		if query, ok := kmsCodes[code]; ok {
-			e = &apiError{kind: code, code: query, message: "The request was rejected because of the customer master key.", status: 400}
+		if kms := kmsError(code); kms != nil {
+			e = kms
 		}
 	}
 	if message != "" {

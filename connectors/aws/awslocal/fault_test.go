@@ -32,6 +32,7 @@ func TestRefusalsHaveTheCodesThatTheSDKShows(t *testing.T) {
 		{"AccessDenied", "AccessDenied", 403},
 		{"KmsDisabled", "KMS.DisabledException", 400},
 		{"KmsThrottled", "KMS.ThrottlingException", 400},
+		{"KmsOptInRequired", "KMS.OptInRequired", 403},
 		{"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", 400},
 	} {
 		t.Run(tt.want, func(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -35,18 +34,19 @@ type call struct {
 	fault   *Injection    // the one that decided about the whole call
 }
 
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
 // serve handles one HTTP request.
 func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	c := &call{e: e, ctx: r.Context(), number: e.requests.Add(1), arrived: time.Now()}
 	c.id = requestID(c.number)
 	latency := time.Duration(e.latency.Load())
-	buffer := buffers.Get().(*bytes.Buffer)
+	buffer, _ := e.buffers.Get().(*bytes.Buffer)
+	if buffer == nil {
+		buffer = new(bytes.Buffer)
+	}
 	buffer.Reset()
 	defer func() {
 		if buffer.Cap() <= 1<<20 {
-			buffers.Put(buffer)
+			e.buffers.Put(buffer)
 		}
 	}()
 	if r.Method != http.MethodPost {
@@ -93,8 +93,8 @@ func (c *call) process(r *http.Request, isJSON bool, form url.Values) (any, *api
 	if !utf8.Valid(c.body) {
 		return nil, &apiError{namespace: nsCoral, kind: "SerializationException", code: "SerializationException", message: "The request is not valid UTF-8.", status: 400}
 	}
-	run, ok := actions[c.action]
-	if !ok {
+	run := action(c.action)
+	if run == nil {
 		return nil, &apiError{namespace: nsCoral, kind: "UnknownOperationException", code: "InvalidAction", message: "The action " + c.action + " is not valid for this endpoint.", status: 400}
 	}
 	return run(c)

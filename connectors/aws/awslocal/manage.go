@@ -221,7 +221,7 @@ func (c *call) getQueueAttributes() (any, *apiError) {
 			}
 			if value, ok := all[name]; ok {
 				out[name] = value
-			} else if _, fifoOnly := defaults(true)[name]; !storedAttributes[name] && name != "RedrivePolicy" && !fifoOnly {
+			} else if _, fifoOnly := defaults(true)[name]; !stored(name) && name != "RedrivePolicy" && !fifoOnly {
 				return nil, plain("InvalidAttributeName", "Unknown Attribute "+name+".")
 			}
 		}

@@ -2,6 +2,7 @@ package awslocal
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,28 +22,36 @@ type redrivePolicy struct {
 	max    int
 }
 
-// attributeRange is what an attribute in whole numbers may be, and its default.
-type attributeRange struct{ low, high, standard int }
-
-var numericAttributes = map[string]attributeRange{
-	"VisibilityTimeout":             {0, 43200, 30},
-	"MessageRetentionPeriod":        {60, 1209600, 345600},
-	"DelaySeconds":                  {0, 900, 0},
-	"ReceiveMessageWaitTimeSeconds": {0, 20, 0},
-	"MaximumMessageSize":            {1024, 1 << 20, 1 << 20},
+// numericAttribute is an attribute in whole numbers: what it may be, and its default.
+type numericAttribute struct {
+	name                string
+	low, high, standard int
 }
 
-// storedAttributes are taken and answered, and have no effect here.
-var storedAttributes = map[string]bool{
-	"Policy": true, "RedriveAllowPolicy": true, "KmsMasterKeyId": true, "KmsDataKeyReusePeriodSeconds": true,
-	"SqsManagedSseEnabled": true,
+func numericAttributes() []numericAttribute {
+	return []numericAttribute{
+		{"VisibilityTimeout", 0, 43200, 30},
+		{"MessageRetentionPeriod", 60, 1209600, 345600},
+		{"DelaySeconds", 0, 900, 0},
+		{"ReceiveMessageWaitTimeSeconds", 0, 20, 0},
+		{"MaximumMessageSize", 1024, 1 << 20, 1 << 20},
+	}
+}
+
+// stored tells of an attribute that is taken and answered, and has no effect here.
+func stored(attribute string) bool {
+	switch attribute {
+	case "Policy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled":
+		return true
+	}
+	return false
 }
 
 // defaults are the attributes of a queue that was created with none.
 func defaults(fifo bool) map[string]string {
 	a := map[string]string{"SqsManagedSseEnabled": "true"}
-	for name, r := range numericAttributes {
-		a[name] = strconv.Itoa(r.standard)
+	for _, n := range numericAttributes() {
+		a[n.name] = strconv.Itoa(n.standard)
 	}
 	if fifo {
 		a["FifoQueue"], a["ContentBasedDeduplication"] = "true", "false"
@@ -53,14 +62,16 @@ func defaults(fifo bool) map[string]string {
 
 // merge checks given attributes, and returns all attributes and what they mean. given is taken into all.
 func (e *Endpoint) merge(all, given map[string]string, fifo bool) (settings, *apiError) {
+	numeric := numericAttributes()
 	for name, value := range given {
-		switch _, numeric := numericAttributes[name]; {
-		case numeric:
+		at := slices.IndexFunc(numeric, func(n numericAttribute) bool { return n.name == name })
+		switch {
+		case at >= 0:
 			n, err := strconv.Atoi(value)
-			if r := numericAttributes[name]; err != nil || n < r.low || n > r.high {
+			if err != nil || n < numeric[at].low || n > numeric[at].high {
 				return settings{}, plain("InvalidAttributeValue", "Invalid value for the parameter "+name+".")
 			}
-		case storedAttributes[name]:
+		case stored(name):
 		case name == "RedrivePolicy":
 		case name == "FifoQueue" && fifo:
 			if value != "true" {
@@ -87,7 +98,7 @@ func (e *Endpoint) merge(all, given map[string]string, fifo bool) (settings, *ap
 		return settings{}, problem
 	}
 	for name, value := range given {
-		if value == "" && (storedAttributes[name] || name == "RedrivePolicy") {
+		if value == "" && (stored(name) || name == "RedrivePolicy") {
 			delete(all, name)
 			continue
 		}
