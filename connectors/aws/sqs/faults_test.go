@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	smithy "github.com/aws/smithy-go"
+
 	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/connectors/aws"
 	"github.com/jmsbridge/jmsbridge/connectors/aws/awslocal"
@@ -129,6 +132,80 @@ func TestARefusedCallHasTheClassOfItsCode(t *testing.T) {
 			}
 			e.ClearFaults()
 			send(t, s, batchOf(2)...)
+		})
+	}
+}
+
+// The KMS errors of SendMessageBatch in the SQS API reference, as the SDK names them, with the code that each has in the
+// old protocol. None is the fault of a message: what a dead letter took for one would be the whole queue.
+func TestErrorsOfTheQueuesKeyAreTheRoutes(t *testing.T) {
+	for _, c := range []struct {
+		err    smithy.APIError
+		query  string
+		status int
+		want   bridge.Class
+	}{
+		{&types.KmsAccessDenied{}, "KMS.AccessDeniedException", 400, bridge.Fatal},
+		{&types.KmsDisabled{}, "KMS.DisabledException", 400, bridge.Fatal},
+		{&types.KmsInvalidKeyUsage{}, "KMS.InvalidKeyUsageException", 400, bridge.Fatal},
+		{&types.KmsInvalidState{}, "KMS.InvalidStateException", 400, bridge.Fatal},
+		{&types.KmsNotFound{}, "KMS.NotFoundException", 400, bridge.Fatal},
+		{&types.KmsOptInRequired{}, "KMS.OptInRequired", 403, bridge.Fatal},
+		{&types.KmsThrottled{}, "KMS.ThrottlingException", 400, bridge.Throttled},
+	} {
+		name := c.err.ErrorCode()
+		check := func(t *testing.T, what string, err error, code string) {
+			t.Helper()
+			e := bridge.AsError(err)
+			if e == nil {
+				t.Errorf("%s is no error", what)
+			} else if e.Class != c.want || e.Code != code || (c.want == bridge.Fatal) != strings.Contains(e.Remedy, "kms:GenerateDataKey") {
+				t.Errorf("%s: %v is %v, remedy %q, want %v", what, err, bridge.ClassOf(err), e.Remedy, c.want)
+			}
+		}
+		t.Run(name, func(t *testing.T) {
+			e := start(t, awslocal.Options{})
+			queue(t, e, "orders", nil)
+			s := connected(t, sqs.SinkSettings{Client: clientFor(t, e), Queue: "orders"})
+
+			call := e.Inject(awslocal.Fault{Kind: awslocal.Refuse, Code: name})
+			for _, n := range []int{1, 3} { // a call of one message is no reason to blame it
+				check(t, fmt.Sprintf("a call of %d", n), s.Send(t.Context(), batchOf(n), unanswered(n)), c.query)
+			}
+			if call.Fired() != 2 {
+				t.Errorf("the fault of calls fired %d times", call.Fired())
+			}
+			call.Remove()
+
+			for _, sender := range []bool{true, false} {
+				entries := e.Inject(awslocal.Fault{
+					Kind: awslocal.FailEntries, Code: name, SenderFault: sender, Match: func(r *awslocal.Record) bool { return r.Entry == 1 },
+				})
+				res := unanswered(3)
+				if err := s.Send(t.Context(), batchOf(3), res); err != nil {
+					t.Fatal(err)
+				}
+				check(t, fmt.Sprintf("an entry, sender fault %v", sender), res[1].Err, c.query)
+				if res[0].Err != nil || res[2].Err != nil || entries.Fired() != 1 {
+					t.Errorf("the other entries: %v, %v; fired %d", res[0].Err, res[2].Err, entries.Fired())
+				}
+				entries.Remove()
+			}
+
+			// The name of the new protocol alone, as what stands in for SQS says it.
+			whole := double(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(c.status)
+				_, _ = fmt.Fprintf(w, `{"__type":"com.amazonaws.sqs#%s","message":"because"}`, name)
+			})
+			check(t, "a call, by its name", whole.Send(t.Context(), batchOf(1), unanswered(1)), name)
+			one := double(t, func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = fmt.Fprintf(w, `{"Failed":[{"Id":"0","Code":%q,"SenderFault":true}]}`, name)
+			})
+			res := unanswered(1)
+			if err := one.Send(t.Context(), batchOf(1), res); err != nil {
+				t.Fatal(err)
+			}
+			check(t, "an entry, by its name", res[0].Err, name)
 		})
 	}
 }
