@@ -17,6 +17,9 @@
 // in for KMS), the randomness of short polling and of standard queues (they keep order here), and duplicates made by the
 // service itself.
 //
-// The package has no state of its own: several endpoints live side by side. It imports the standard library only and
-// knows nothing of the bridge; nothing in it may import bridge or config.
+// No operation walks over a queue, so a message costs the same with 100,000 others there; what is in flight or delayed is
+// in a heap. Only Messages, Drain and a purge look at each.
+//
+// The package has no state of its own, not one variable: several endpoints live side by side. It imports the standard
+// library only and knows nothing of the bridge; nothing in it may import bridge or config.
 package awslocal
