@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -178,13 +179,22 @@ func TestInspectSaysWhatTheQueueIs(t *testing.T) {
 // faulty is a network in which some requests fail.
 type faulty struct {
 	next  http.RoundTripper
-	fault func(*http.Request) error // nil: the request goes on
+	fault atomic.Pointer[func(*http.Request) error] // nil, or what returns nil: the request goes on
+}
+
+func (f *faulty) set(fault func(*http.Request) error) {
+	f.fault.Store(&fault)
+	if fault == nil {
+		f.fault.Store(nil)
+	}
 }
 
 func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := f.fault(r); err != nil {
-		_ = r.Body.Close()
-		return nil, err
+	if fault := f.fault.Load(); fault != nil {
+		if err := (*fault)(r); err != nil {
+			_ = r.Body.Close()
+			return nil, err
+		}
 	}
 	return f.next.RoundTrip(r)
 }
@@ -209,14 +219,16 @@ func TestInspectGoesOnWhenSTSIsNotReached(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				e := awslocal.New(awslocal.Options{}, "http://sqs.test")
 				queue(t, e, "orders", map[string]string{"MaximumMessageSize": "65536"})
-				failed := 0
-				client := aws.NewClient(aws.Settings{Region: "us-east-1", RoundTripper: &faulty{e.Transport(), func(r *http.Request) error {
+				var failed atomic.Int32
+				network := &faulty{next: e.Transport()}
+				network.set(func(r *http.Request) error {
 					if r.URL.Hostname() != "sts.us-east-1.amazonaws.com" {
 						return nil
 					}
-					failed++
+					failed.Add(1)
 					return fail(r)
-				}}})
+				})
+				client := aws.NewClient(aws.Settings{Region: "us-east-1", RoundTripper: network})
 				s, err := sqs.NewSink(sqs.SinkSettings{Client: client, Queue: e.QueueURL("orders")})
 				if err != nil {
 					t.Fatal(err)
@@ -224,8 +236,8 @@ func TestInspectGoesOnWhenSTSIsNotReached(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
 				in, err := s.Inspect(ctx)
-				if err != nil || failed == 0 {
-					t.Fatalf("%v, %d calls failed", err, failed)
+				if err != nil || failed.Load() == 0 {
+					t.Fatalf("%v, %d calls failed", err, failed.Load())
 				}
 				facts := map[string]string{}
 				for _, f := range in.Facts {
