@@ -25,6 +25,8 @@ type Source struct {
 	history history
 	// individual tells that cumulative acknowledgement had to be given up.
 	individual atomic.Bool
+	// told says that the log has the limits of this wire on Artemis.
+	told atomic.Bool
 
 	mu  sync.Mutex
 	sub *subscription // nil: not connected
@@ -63,6 +65,11 @@ func (s *Source) Connect(ctx context.Context, credit int) error {
 	if err != nil {
 		return s.history.refused(err)
 	}
+	if sub.kind == client.Artemis && s.told.CompareAndSwap(false, true) {
+		// First of all, for nothing later tells of a message that this wire garbles or leaves at the broker.
+		s.set.Log.Warn("text and bytes only: artemis does not tell map, stream and object bodies over stomp",
+			zap.String(bridge.LogBroker, s.set.Broker.Name))
+	}
 	if err := s.subscribe(ctx, sub); err != nil {
 		sub.conn.Close()
 		return s.history.refused(fmt.Errorf("subscribing to %s: %w", s.set.Destination, err))
@@ -71,10 +78,6 @@ func (s *Source) Connect(ctx context.Context, credit int) error {
 	s.replace(sub)
 	s.set.Log.Info("subscribed", zap.String(bridge.LogBroker, s.set.Broker.Name), zap.Stringer(bridge.LogEndpoint, endpoint),
 		zap.String("server", sub.conn.Server()), zap.Stringer("destination", s.set.Destination), zap.Int("credit", credit))
-	if sub.kind == client.Artemis {
-		s.set.Log.Warn("text and bytes only: artemis does not tell map, stream and object bodies over stomp",
-			zap.String(bridge.LogBroker, s.set.Broker.Name))
-	}
 	return nil
 }
 
