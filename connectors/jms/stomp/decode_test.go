@@ -83,6 +83,34 @@ func TestDecodeArtemis(t *testing.T) {
 	}
 }
 
+// What a broker shows as JMSReplyTo, and where an answer must go: every other spelling is taken and lost.
+func TestAnAnswerGoesWhereTheBrokerTakesIt(t *testing.T) {
+	for _, tc := range []struct {
+		kind          client.Kind
+		shown         string // on the wire
+		want          bridge.Destination
+		name, routing string // of the SEND
+	}{
+		{client.Classic, `/remote-temp-queue/ID\chost-1\c1\c1`, bridge.Destination{Kind: bridge.TempQueue, Name: "ID:host-1:1:1"}, "/remote-temp-queue/ID:host-1:1:1", ""},
+		{client.Classic, `/remote-temp-topic/ID\chost-1\c1\c1`, bridge.Destination{Kind: bridge.TempTopic, Name: "ID:host-1:1:1"}, "/remote-temp-topic/ID:host-1:1:1", ""},
+		{client.Classic, "/queue/x", bridge.Destination{Kind: bridge.Queue, Name: "x"}, "/queue/x", ""},
+		{client.Classic, "/topic/x", bridge.Destination{Kind: bridge.Topic, Name: "x"}, "/topic/x", ""},
+		{client.Artemis, `temp-queue\c//ID\chost-1\c1\c1`, bridge.Destination{Kind: bridge.TempQueue, Name: "ID:host-1:1:1"}, "ID:host-1:1:1", "ANYCAST"},
+		{client.Artemis, `temp-queue\c//0c5c8d9e-e0f1`, bridge.Destination{Kind: bridge.TempQueue, Name: "0c5c8d9e-e0f1"}, "0c5c8d9e-e0f1", "ANYCAST"},
+		{client.Artemis, `temp-topic\c//0c5c8d9e-e0f1`, bridge.Destination{Kind: bridge.TempTopic, Name: "0c5c8d9e-e0f1"}, "0c5c8d9e-e0f1", "MULTICAST"},
+		{client.Artemis, `queue\c//x`, bridge.Destination{Kind: bridge.Queue, Name: "x"}, "x", "ANYCAST"},
+		{client.Artemis, `topic\c//x`, bridge.Destination{Kind: bridge.Topic, Name: "x"}, "x", "MULTICAST"},
+	} {
+		got := decode(t, tc.kind, "6.1.7", SourceSettings{}, "MESSAGE\nack:1\nmessage-id:ID\\ca\\c1\\c1\\c1\nreply-to:"+tc.shown+"\n\nx\x00").Message.ReplyTo
+		if got != tc.want {
+			t.Errorf("%s: %s shows %+v, want %+v", tc.kind, tc.shown, got, tc.want)
+		}
+		if name, routing := spell(tc.kind, got); name != tc.name || routing != tc.routing {
+			t.Errorf("%s: the answer to %s goes to %q %q, want %q %q", tc.kind, tc.shown, name, routing, tc.name, tc.routing)
+		}
+	}
+}
+
 func TestKeyIsTheSameOnEachDelivery(t *testing.T) {
 	for _, tc := range []struct {
 		kind          client.Kind

@@ -87,11 +87,12 @@ func checkName(name string) error {
 // SinkSettings say where a [Sink] sends to. The zero value of a field is its default.
 type SinkSettings struct {
 	Broker jms.Broker
-	// Destination is a Queue or a Topic with its bare name. It is not read when Route is set.
+	// Destination is a Queue or a Topic with its bare name; zero: each message goes to its own Message.Destination, of any
+	// kind, which is how replies find their requesters. It is not read when Route is set.
 	Destination bridge.Destination
-	// Route chooses the destination of each message (a template, or a reply's address); nil: Destination. A missing or
-	// forbidden destination is then Permanent for that message instead of Fatal, and so is an error of Route that has no
-	// class.
+	// Route chooses the destination of each message (a template); nil: Destination. Where messages have destinations of
+	// their own, a missing or forbidden one is Permanent for that message instead of Fatal, and so is an error of Route
+	// that has no class.
 	Route func(*bridge.Outgoing) (bridge.Destination, error)
 	// Calls is how many calls of Send may run at once, Messages how many messages one may hold; 0: 8 and 64. Their
 	// product is the most receipts in flight.
@@ -106,7 +107,7 @@ func (s SinkSettings) check() error {
 	if err := checkBroker(s.Broker); err != nil {
 		return err
 	}
-	if s.Route != nil {
+	if s.Route != nil || s.Destination.IsZero() {
 		return nil
 	}
 	if s.Destination.Kind != bridge.Queue && s.Destination.Kind != bridge.Topic {
@@ -115,12 +116,13 @@ func (s SinkSettings) check() error {
 	return checkTarget(s.Destination)
 }
 
-// checkTarget refuses what is no single destination: brokers take composites, wildcards and options from any sender.
+// checkTarget refuses what is no single destination: brokers take composites, wildcards and options from any sender, on
+// Classic under the prefix of a temporary queue too.
 func checkTarget(d bridge.Destination) error {
 	if err := checkName(d.Name); err != nil {
 		return err
 	}
-	if d.Kind != bridge.TempQueue && d.Kind != bridge.TempTopic && strings.ContainsAny(d.Name, ",*>#?") {
+	if strings.ContainsAny(d.Name, ",*>#?") {
 		return fmt.Errorf("the destination name %q holds one of , * > # ? and so is not one destination", d.Name)
 	}
 	return nil

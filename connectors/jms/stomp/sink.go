@@ -26,6 +26,14 @@ type Sink struct {
 	refusals atomic.Int32
 }
 
+// ownDestination routes each message to the destination that it names.
+func ownDestination(o *bridge.Outgoing) (bridge.Destination, error) {
+	if o.Message.Destination.IsZero() {
+		return bridge.Destination{}, errors.New("the message names no destination")
+	}
+	return o.Message.Destination, nil
+}
+
 // lane is one connection of a Sink.
 type lane struct {
 	sink *Sink
@@ -40,6 +48,9 @@ type lane struct {
 func NewSink(set SinkSettings) (*Sink, error) {
 	if err := set.check(); err != nil {
 		return nil, err
+	}
+	if set.Route == nil && set.Destination.IsZero() {
+		set.Route = ownDestination
 	}
 	if set.Calls <= 0 {
 		set.Calls = 8

@@ -3,12 +3,14 @@ package stomp_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/go-stomp/stomp/v3/frame"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/connectors/jms/stomp"
@@ -78,20 +80,27 @@ func TestRefusedMessages(t *testing.T) {
 		{"a bad number, Artemis", artemisHello, "ERROR\nreceipt-id:RECEIPT\nmessage:AMQ339031 Error handling send\n\n\x00\nCUT", bridge.Permanent, bridge.Permanent, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			for _, routed := range []bool{false, true} {
+			for _, routed := range []string{"", "by the route", "by the message"} {
 				s := newScript(t, refuse(tc.hello, tc.answer))
+				out := outgoing("good", "bad", "good")
 				sink := s.sink(func(set *stomp.SinkSettings) {
-					if routed {
+					switch routed {
+					case "by the route":
 						set.Route = func(*bridge.Outgoing) (bridge.Destination, error) { return ordersQueue, nil }
+					case "by the message":
+						set.Destination = bridge.Destination{}
+						for i := range out {
+							out[i].Message.Destination = ordersQueue
+						}
 					}
 				})
-				errs := send(t.Context(), t, sink, outgoing("good", "bad", "good"))
+				errs := send(t.Context(), t, sink, out)
 				want := tc.class
-				if routed {
+				if routed != "" {
 					want = tc.routed
 				}
 				if errs[0] != nil || errs[1] == nil || bridge.ClassOf(errs[1]) != want {
-					t.Errorf("routed %v: %v, %s %v; want %s", routed, errs[0], bridge.ClassOf(errs[1]), errs[1], want)
+					t.Errorf("routed %q: %v, %s %v; want %s", routed, errs[0], bridge.ClassOf(errs[1]), errs[1], want)
 				}
 				if tc.others != (errs[2] == nil) {
 					t.Errorf("the message behind it: %v", errs[2])
@@ -255,6 +264,50 @@ func TestWhatASENDSays(t *testing.T) {
 		}
 		if _, ok := f.Header.Contains("receipt"); !ok || len(f.Header.GetAll("receipt")) != 1 {
 			t.Errorf("receipts are %q", f.Header.GetAll("receipt"))
+		}
+		if err := sink.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Without a destination of its own, a sink sends each message to the message's: so replies find their requesters.
+func TestMessagesGoToTheirOwnDestinations(t *testing.T) {
+	destinations := []bridge.Destination{
+		{Kind: bridge.TempQueue, Name: "ID:host-1:2"}, {Kind: bridge.Queue, Name: "answers"}, {Kind: bridge.TempTopic, Name: "ID:host-1:3"}, {Kind: bridge.Topic, Name: "news"},
+	}
+	for hello, want := range map[string][]string{
+		classicHello: {"/remote-temp-queue/ID:host-1:2 ", "/queue/answers ", "/remote-temp-topic/ID:host-1:3 ", "/topic/news "},
+		artemisHello: {"ID:host-1:2 ANYCAST", "answers ANYCAST", "ID:host-1:3 MULTICAST", "news MULTICAST"},
+	} {
+		s := newScript(t, polite(hello))
+		sink := s.sink(func(set *stomp.SinkSettings) { set.Destination = bridge.Destination{} })
+		out := outgoing("0", "1", "2", "3", "nowhere", "kind", "composite", "composite temporary", "wildcard", "option", "lines")
+		for i, d := range append(slices.Clone(destinations), []bridge.Destination{
+			{},
+			{Kind: bridge.Queue},
+			{Kind: bridge.Queue, Name: "a,b"},
+			{Kind: bridge.TempQueue, Name: "ID:a,queue://b"},
+			{Kind: bridge.Queue, Name: "a.>"},
+			{Kind: bridge.TempTopic, Name: "ID:a?x=1"},
+			{Kind: bridge.TempQueue, Name: "a\nb"},
+		}...) {
+			out[i].Message.Destination = d
+		}
+		var got []string
+		for i, err := range send(t.Context(), t, sink, out) {
+			switch {
+			case i < len(destinations) && err != nil:
+				t.Errorf("%s: %v", destinations[i], err)
+			case i >= len(destinations) && (err == nil || bridge.ClassOf(err) != bridge.Permanent || bridge.AsError(err).Code != "destination"):
+				t.Errorf("%s: %s %v, want permanent", out[i].Message.Body.Data(), bridge.ClassOf(err), err)
+			}
+		}
+		for _, f := range s.frames[1:] {
+			got = append(got, f.Header.Get("destination")+" "+f.Header.Get("destination-type"))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
 		}
 		if err := sink.Close(t.Context()); err != nil {
 			t.Error(err)
