@@ -30,9 +30,10 @@ import java.util.Enumeration;
  *   Tool receive FACTORY URL USER PASSWORD QUEUE N MS     up to N messages as JSON lines; ends after MS of silence
  *   Tool durable FACTORY URL USER PASSWORD TOPIC N MS CLIENT NAME    the same from a durable subscription
  *   Tool unsubscribe FACTORY URL USER PASSWORD TOPIC CLIENT NAME     deletes that
+ *   Tool request FACTORY URL USER PASSWORD QUEUE REPLY MS  a message on standard input; its id, and one answer within MS
  * </pre>
  *
- * QUEUE may be topic:NAME in send. A message on standard input is some lines and a line "send". Texts are base64 of UTF-8:
+ * QUEUE may be topic:NAME in send and request. REPLY is queue:NAME, topic:NAME, temp-queue: or temp-topic:. A message on standard input is some lines and a line "send". Texts are base64 of UTF-8:
  *
  * <pre>
  *   message text|bytes|map|stream|object|none    header NAME TEXT    property TYPE NAME VALUE    value TYPE NAME VALUE
@@ -51,7 +52,14 @@ public class Tool {
       Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
       switch (args[0]) {
         case "send":
-          send(session, destination(session, args[5]));
+          send(session, destination(session, args[5]), null);
+          break;
+        case "request":
+          Destination reply = destination(session, args[6]);
+          MessageConsumer answers = session.createConsumer(reply);
+          connection.start();
+          send(session, destination(session, args[5]), reply);
+          receive(answers, 1, Long.parseLong(args[7]));
           break;
         case "durable":
           connection.start();
@@ -70,10 +78,13 @@ public class Tool {
   }
 
   static Destination destination(Session session, String name) throws JMSException {
-    return name.startsWith("topic:") ? session.createTopic(name.substring(6)) : session.createQueue(name);
+    if (name.startsWith("temp-queue:")) return session.createTemporaryQueue();
+    if (name.startsWith("temp-topic:")) return session.createTemporaryTopic();
+    if (name.startsWith("topic:")) return session.createTopic(name.substring(6));
+    return session.createQueue(name.startsWith("queue:") ? name.substring(6) : name);
   }
 
-  static void send(Session session, Destination queue) throws Exception {
+  static void send(Session session, Destination queue, Destination reply) throws Exception {
     MessageProducer producer = session.createProducer(queue);
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     Message m = null;
@@ -85,6 +96,7 @@ public class Tool {
       switch (f[0]) {
         case "message":
           m = create(session, f[1]);
+          if (reply != null) m.setJMSReplyTo(reply);
           mode = DeliveryMode.PERSISTENT;
           priority = 4;
           ttl = 0;
