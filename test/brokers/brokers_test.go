@@ -56,6 +56,22 @@ func TestBrokerKeepsItsMessagesWhenKilled(t *testing.T) {
 	}
 }
 
+func TestDepthTellsItsNumbersApart(t *testing.T) {
+	for _, kind := range brokers.Kinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			b := brokers.Start(t, kind, brokers.Options{})
+			b.Publish(t, "depth", make([]brokers.Message, 7)...)
+			b.WaitDepth(t, "depth", 7, 5*time.Second)
+			for range 50 {
+				d, err := b.Depth(t.Context(), "depth")
+				if want := (brokers.Depth{Messages: 7}); err != nil || d != want {
+					t.Fatalf("%+v, %v; want %+v", d, err, want)
+				}
+			}
+		})
+	}
+}
+
 func TestConnectorsAnswer(t *testing.T) {
 	for _, kind := range brokers.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {

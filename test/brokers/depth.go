@@ -75,8 +75,10 @@ func (c *Client) classicDepth(ctx context.Context, queue string) (Depth, error) 
 // artemisDepth asks Artemis's management address.
 func (c *Client) artemisDepth(ctx context.Context, queue string) (Depth, error) {
 	var d Depth
-	reply := fmt.Sprintf("test.management.%x", rand.Uint64()) // so that two askers don't take each other's answers
 	for attribute, field := range map[string]*int{"messageCount": &d.Messages, "deliveringCount": &d.InFlight, "consumerCount": &d.Consumers} {
+		// A queue for each question: else two askers take each other's answers, and the next question finds the last
+		// answer again where the subscription ended before the broker had settled it.
+		reply := fmt.Sprintf("test.management.%x", rand.Uint64())
 		f, err := c.request(ctx, reply, nil,
 			[]Header{{"destination", "activemq.management"}, {"_AMQ_ResourceName", "queue." + queue}, {"_AMQ_Attribute", attribute}})
 		if err != nil {
