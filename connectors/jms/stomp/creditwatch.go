@@ -2,10 +2,10 @@ package stomp
 
 import "time"
 
-// creditWatch suspects that the window of an Artemis subscription holds messages that never arrive: a StreamMessage is
-// skipped without a word, and stays in flight until the subscription ends. What can be seen is a broker that stops
-// sending long before the window is full, and goes on at once when something is acknowledged. The subscription's lock
-// guards it.
+// creditWatch suspects that the window of an Artemis subscription holds messages that never arrive. What can be seen of
+// that is a broker that stops sending long before the window is full, and goes on at once when something is acknowledged.
+// Artemis 2.44 skips a StreamMessage without a word and without taking credit for it, so there it never shows; and a
+// sender that waits for the answer to each message looks the same. The subscription's lock guards it.
 type creditWatch struct {
 	window   int // bytes; 0: nothing to watch
 	unacked  int // bytes that arrived and whose acknowledgement is not written

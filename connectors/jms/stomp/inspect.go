@@ -106,7 +106,7 @@ func (s *Source) warnings(kind client.Kind) []bridge.Warning {
 	warn("STOMP carries no types of properties: all arrive as strings", "consume over OpenWire or AMQP where types matter")
 	switch kind {
 	case client.Artemis:
-		warn("text and bytes only: Artemis passes a Map on as garbage, an Object empty and a Stream not at all over STOMP, and Text and Bytes are told apart by inference",
+		warn("text and bytes only: Artemis passes a Map on as garbage, an Object empty and a Stream not at all or as garbage over STOMP, and Text and Bytes are told apart by inference",
 			"consume queues with other bodies over AMQP or OpenWire")
 		warn("when a connection is lost, Artemis counts a delivery of the first unsettled message, and after max-delivery-attempts (10) dead-letters it, or discards it where the address has no dead-letter address",
 			"set a dead-letter address with a queue for "+name)

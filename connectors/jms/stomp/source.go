@@ -193,7 +193,7 @@ func (s *Source) Remarks() []string {
 		all = append(all, fmt.Sprintf("%d finished messages wait behind one that is not finished, because acknowledgement is cumulative", n))
 	}
 	if n := sub.credits.missing(); n > 0 {
-		all = append(all, fmt.Sprintf("the broker stops sending %d bytes before the window is full: the queue may hold StreamMessages, which Artemis does not deliver over STOMP; consume it over OpenWire", n))
+		all = append(all, fmt.Sprintf("suspected StreamMessages: the broker stops sending %d bytes before the window is full and goes on at each acknowledgement, as if Artemis kept back what it can't deliver over STOMP; consume the queue over OpenWire, unless its senders wait for answers", n))
 	}
 	return all
 }
