@@ -1,6 +1,8 @@
 package sourcetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -122,6 +124,14 @@ func emptyBody(t *testing.T, h Harness) {
 	h.Publish(t, q, bridge.Message{Body: bridge.NewText(""), Persistent: true}, bridge.Message{Body: bridge.NewText("next"), Persistent: true})
 	s := h.Source(t, q, Options{})
 	connect(t, s, 10)
+	if h.Cumulative && h.EmptyHeld {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		if n, err := s.Receive(ctx, make([]*bridge.Delivery, 2)); n != 0 || !errors.Is(err, bridge.ErrNotConnected) {
+			t.Fatalf("Receive = %d, %v; want ErrNotConnected", n, err)
+		}
+		connect(t, s, 10)
+	}
 	got := receive(t, s, 2)
 	if held := got[0].Hold != nil; held != h.EmptyHeld {
 		t.Errorf("held is %v: %v", held, got[0].Hold)

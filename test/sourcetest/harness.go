@@ -47,6 +47,9 @@ type Features struct {
 	ReturnsUnflagged bool
 	// NULInText: a text with a NUL character can be sent and received.
 	NULInText bool
+	// Cumulative: the source acknowledges finished prefixes, so a verdict waits for those before it. What must be held ends
+	// that with the connection, and the next one acknowledges each message by itself.
+	Cumulative bool
 	// ForeignID: the source sees JMSMessageID of messages that STOMP clients sent.
 	ForeignID bool
 }

@@ -23,6 +23,8 @@ type bench struct {
 	broker  jms.Broker
 	artemis bool
 	login   [2]string
+	// cumulative makes the sources acknowledge so, where they can.
+	cumulative bool
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -72,6 +74,7 @@ func (b *bench) source(t testing.TB, d bridge.Destination, o sourcetest.Options)
 	t.Helper()
 	set := stomp.SourceSettings{
 		Broker: b.broker, Destination: d, Selector: o.Selector, Subscription: o.Subscription, MaxBytes: o.MaxBytes,
+		Cumulative: b.cumulative && (d.Kind == bridge.Queue || o.Subscription != ""),
 	}
 	if o.Subscription != "" {
 		b.mu.Lock()

@@ -46,6 +46,13 @@ func TestSourceOnRealBrokers(t *testing.T) {
 	}
 }
 
+// Artemis acknowledges each message by itself, whatever is asked for.
+func TestCumulativeSourceOnClassic(t *testing.T) {
+	b, h, _ := realHarness(t, brokers.Classic6)
+	b.cumulative, h.Cumulative = true, true
+	sourcetest.RunSource(t, h)
+}
+
 func TestSinkOnRealBrokers(t *testing.T) {
 	for _, k := range brokers.Kinds() {
 		t.Run(string(k), func(t *testing.T) {

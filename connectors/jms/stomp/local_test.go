@@ -24,6 +24,12 @@ func TestSourceOnTheEmbeddedBroker(t *testing.T) {
 	sourcetest.RunSource(t, h)
 }
 
+func TestCumulativeSourceOnTheEmbeddedBroker(t *testing.T) {
+	b, h, _ := local(t)
+	b.cumulative, h.Cumulative = true, true
+	sourcetest.RunSource(t, h)
+}
+
 func TestSinkOnTheEmbeddedBroker(t *testing.T) {
 	_, h, _ := local(t)
 	sourcetest.RunSink(t, h)
