@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -282,6 +283,63 @@ func TestTheWindowBoundsBytes(t *testing.T) {
 		}
 		g.wait()
 	})
+}
+
+// Several consumers that wait share the window's messages: whoever gets a burst, they stay within it.
+func TestTheWindowBoundsMessagesOverSeveralSources(t *testing.T) {
+	for _, c := range []struct{ sources, window int }{{4, 40}, {4, 2}, {8, 0}} {
+		t.Run(fmt.Sprint(c), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const credit = 30
+				brokers := []*simBroker{}
+				g := newRig(t, func(s *RouteSettings, g *rig) {
+					s.Credit, s.Window.Messages, s.Sources = credit, c.window, nil
+					for i := range c.sources {
+						b := newSimBroker()
+						b.name = fmt.Sprint("of ", i, "-")
+						brokers = append(brokers, b)
+						s.Sources = append(s.Sources, &simSource{b: b})
+					}
+				})
+				g.target.latency = func() time.Duration { return 50 * time.Millisecond }
+				most := max(c.window, c.sources)
+				if c.window == 0 {
+					most = credit * c.sources
+				}
+				var seen atomic.Int64
+				for _, b := range brokers {
+					b.settling = func() { // just before a message leaves the window
+						n := int64(g.r.Status().InFlight)
+						for old := seen.Load(); n > old && !seen.CompareAndSwap(old, n); old = seen.Load() {
+						}
+					}
+				}
+				g.run()
+				pass(time.Second) // all of them wait
+				for range 100 {
+					brokers[0].put("", time.Time{})
+				}
+				pass(10 * time.Second)
+				// One that gets all has three quarters of the window, but for the one that each of the others has at least.
+				if want := min(most-(c.sources-1)*max(most/c.sources/4, 1), credit); int(seen.Swap(0)) < want {
+					t.Errorf("the only source with messages never had %d in flight", want)
+				}
+				for _, b := range brokers {
+					for range 100 {
+						b.put("", time.Time{})
+					}
+				}
+				pass(time.Minute)
+				if n := int(seen.Load()); n > most || n < most*9/10 {
+					t.Errorf("%d messages in flight at most, and the window has room for %d", n, most)
+				}
+				if want := 100 * (c.sources + 1); g.target.count() != want {
+					t.Errorf("%d arrived of %d", g.target.count(), want)
+				}
+				g.wait()
+			})
+		})
+	}
 }
 
 func TestSettingsThatCanNotWorkAreRefused(t *testing.T) {

@@ -135,8 +135,10 @@ func (rc *receiver) receive(ctx context.Context, alone bool) error {
 		waited := look.Err() != nil
 		done()
 		if got > 0 {
-			rc.take(ctx, rc.dst[:got])
+			rc.take(ctx, rc.dst[:got], n)
 			clear(rc.dst[:got])
+		} else {
+			rc.route.window.decline(n)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -164,12 +166,14 @@ func (rc *receiver) admitted(ctx context.Context) int {
 		case h.probes && r.window.empty():
 			n = 1
 		}
-		if n > 0 {
-			n = r.window.room(n)
-		}
-		if n > 0 && r.set.TotalBytes.full() && !r.window.empty() {
+		switch over := n > 0 && r.set.TotalBytes.full() && !r.window.empty(); {
+		case over && r.window.fits():
 			r.set.TotalBytes.wait(ctx, rc.pokes)
 			continue
+		case over:
+			n = 0
+		case n > 0:
+			n = r.window.room(n)
 		}
 		if n > 0 {
 			return n
@@ -191,8 +195,9 @@ func (rc *receiver) waitForRoom(ctx context.Context) {
 	}
 }
 
-// take passes received deliveries through the stages and to the target's pipeline.
-func (rc *receiver) take(ctx context.Context, ds []*Delivery) {
+// take passes received deliveries, for which the window had promised room, through the stages and to the target's
+// pipeline.
+func (rc *receiver) take(ctx context.Context, ds []*Delivery, promised int) {
 	r := rc.route
 	now := time.Now()
 	r.metrics.received.Add(float64(len(ds)))
@@ -205,7 +210,7 @@ func (rc *receiver) take(ctx context.Context, ds []*Delivery) {
 	if r.set.bug == bugSettleElsewhere {
 		r.anyLease.Store(&ds[0].Lease)
 	}
-	rc.items = r.window.enter(ds, rc.sess, now, rc.items[:0])
+	rc.items = r.window.enter(ds, rc.sess, promised, now, rc.items[:0])
 	ready := rc.items[:0]
 	for _, it := range rc.items {
 		it.pipe = r.target

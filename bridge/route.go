@@ -173,7 +173,7 @@ func (r *Route) connectAll(ctx context.Context) error {
 		credit = DefaultCredit(l)
 	}
 	r.credit.Store(int64(credit))
-	r.window.resize(r.set.Window.Messages, r.totalCredit())
+	r.window.resize(r.set.Window.Messages, r.totalCredit(), len(r.receivers))
 	return nil
 }
 

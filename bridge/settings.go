@@ -66,10 +66,10 @@ type RetrySettings struct {
 
 // WindowSettings bound what a route holds in memory.
 type WindowSettings struct {
-	// Messages is the most unsettled messages; 0: the credit of all sources.
+	// Messages is the most unsettled messages, at least one for each source; 0: the credit of all sources.
 	Messages int
-	// Bytes is the most bytes of unsettled messages, as their sources estimate them; 0: 64 MiB. One Receive may exceed
-	// it once.
+	// Bytes is the most bytes of unsettled messages, as their sources estimate them; 0: 64 MiB. One Receive of each
+	// source may exceed it once.
 	Bytes int64
 }
 

@@ -27,6 +27,7 @@ type simBroker struct {
 	wrong        []string               // what a broker should never see
 	lostVerdicts map[string]int         // verdicts that were recorded, and lost with the connection, by key
 	verdict      func(key string)       // asked at each verdict
+	settling     func()                 // told of each verdict, before anything else
 	given        map[*Message]*simConn  // whose delivery a message is
 }
 
@@ -120,6 +121,9 @@ func (b *simBroker) left() int {
 
 func (c *simConn) Settle(tag uint64, o Outcome) error {
 	b := c.b
+	if b.settling != nil {
+		b.settling()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if c.lost {

@@ -13,6 +13,7 @@ const heldShown = 100
 // lock, and never held across a call to a source or a sink.
 type window struct {
 	limit  int
+	share  int // the most that one receiver is promised; resize knows how much that is
 	bytes  int64
 	budget *Budget
 
@@ -20,6 +21,7 @@ type window struct {
 	oldest *item
 	newest *item
 	count  int
+	vowed  int // promised to receivers that wait for messages
 	used   int64
 	free   *item
 	held   []heldMessage
@@ -39,9 +41,10 @@ type heldMessage struct {
 	lease  Lease
 }
 
-// enter makes items for deliveries that were just received.
-func (w *window) enter(ds []*Delivery, sess *session, now time.Time, out []*item) []*item {
+// enter makes items for deliveries that were just received, and takes back what was promised for them.
+func (w *window) enter(ds []*Delivery, sess *session, promised int, now time.Time, out []*item) []*item {
 	w.mu.Lock()
+	w.vowed -= promised
 	var sum int64
 	for _, d := range ds {
 		it := w.free
@@ -65,8 +68,12 @@ func (w *window) enter(ds []*Delivery, sess *session, now time.Time, out []*item
 	}
 	w.count += len(ds)
 	w.used += sum
+	poke := w.roomMade()
 	w.mu.Unlock()
 	w.budget.add(sum)
+	if poke {
+		w.poke()
+	}
 	return out
 }
 
@@ -99,10 +106,7 @@ func (w *window) leave(items []*item) {
 	}
 	w.count -= len(items)
 	w.used -= sum
-	poke := (w.full && w.hasRoom()) || w.count == 0
-	if poke {
-		w.full = false
-	}
+	poke := w.roomMade() || w.count == 0
 	w.mu.Unlock()
 	w.budget.free(sum)
 	if poke {
@@ -126,9 +130,32 @@ func (w *window) unlink(it *item) {
 	w.free = it
 }
 
-func (w *window) hasRoom() bool { return w.count < w.limit && (w.used < w.bytes || w.count == 0) }
+func (w *window) hasRoom() bool {
+	return w.count+w.vowed < w.limit && (w.used < w.bytes || w.count == 0)
+}
 
-// room returns how many messages may be received now, at most n. 0 means that poke will tell.
+// roomMade tells whether somebody waits for room and there is some now. The caller holds the lock, and pokes without.
+func (w *window) roomMade() bool {
+	if !w.full || !w.hasRoom() {
+		return false
+	}
+	w.full = false
+	return true
+}
+
+// fits tells whether there is room for a message. If not, poke will tell.
+func (w *window) fits() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.hasRoom() {
+		return true
+	}
+	w.full = true
+	return false
+}
+
+// room promises room for messages to a receiver, n at most, and returns for how many: enter or decline takes the
+// promise back. 0 means that poke will tell.
 func (w *window) room(n int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -136,13 +163,25 @@ func (w *window) room(n int) int {
 		w.full = true
 		return 0
 	}
-	n = min(n, w.limit-w.count)
+	n = min(n, w.share, w.limit-w.count-w.vowed)
 	if w.count > 0 { // as many as are likely to fit, for their size is known only afterwards
 		if mean := w.used / int64(w.count); mean > 0 {
 			n = max(1, min(n, int((w.bytes-w.used)/mean)))
 		}
 	}
+	w.vowed += n
 	return n
+}
+
+// decline takes back a promise of which nothing came.
+func (w *window) decline(n int) {
+	w.mu.Lock()
+	w.vowed -= n
+	poke := w.roomMade()
+	w.mu.Unlock()
+	if poke {
+		w.poke()
+	}
 }
 
 // hold moves an item to the held messages. With remember it goes straight to the dead letter when it comes again.
@@ -195,13 +234,26 @@ func (w *window) empty() bool {
 	return w.count == 0
 }
 
-// resize sets how many messages fit: limit, or where that is 0, the credit of all sources.
-func (w *window) resize(limit, credit int) {
+// resize sets how many messages fit: limit, but at least one for each source, or where that is 0, the credit of all
+// sources.
+//
+// A receiver that waits for messages holds what it was promised, for nobody knows which of them gets some. So where they
+// are several the promise is small enough that one that gets all of them finds room for its credit, or, where the limit
+// leaves it less than that, for three quarters of the limit.
+func (w *window) resize(limit, credit, sources int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.limit = limit
+	w.limit = max(limit, sources)
 	if limit <= 0 {
 		w.limit = credit
+	}
+	w.share = w.limit
+	if sources > 1 {
+		w.share /= sources
+		if w.limit < credit {
+			w.share /= 4
+		}
+		w.share = max(w.share, 1)
 	}
 	w.ghosts.limit = max(4*w.limit, 1024)
 }
