@@ -55,23 +55,48 @@ func TestTheOneBadMessageOfASuspectBatchIsFoundByHalving(t *testing.T) {
 }
 
 func TestAnAnsweredFailureUsesUpTheAttempts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newRig(t, func(s *RouteSettings, _ *rig) { s.Retry.Attempts = 3 })
-		g.target.fault = failing("ID:1", func(i int) simFault {
-			return simFault{partial: map[int]error{i: &Error{Class: Transient, Code: "InternalError", Err: errTransient}}}
+	for _, lost := range []bool{false, true} {
+		t.Run(fmt.Sprint("connection lost ", lost), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const latency = 70 * time.Millisecond
+				g := newRig(t, func(s *RouteSettings, _ *rig) { s.Retry.Attempts = 3 })
+				g.target.latency = func() time.Duration { return latency }
+				var answers []time.Time // when each failure reached the engine
+				g.target.fault = failing("ID:1", func(i int) simFault {
+					answers = append(answers, time.Now().Add(latency))
+					if lost && len(answers) == 2 { // while it flies: what is known of it is remembered
+						time.AfterFunc(latency/2, g.b.reset)
+					}
+					return simFault{partial: map[int]error{i: &Error{Class: Transient, Code: "InternalError", Err: errTransient}}}
+				})
+				pass(time.Hour) // so that no zero passes for the beginning
+				began := time.Now()
+				g.put(1, nil)
+				g.run()
+				pass(30 * time.Second)
+				synctest.Wait()
+				ended := time.Now()
+				if g.dead.count() != 1 || g.target.tried["ID:1"] != 3 {
+					t.Fatalf("%d dead letters after %d tries", g.dead.count(), g.target.tried["ID:1"])
+				}
+				says := func(name string) int64 { v, _ := g.dead.log[0].extra.Lookup(name); return v.Int64() }
+				if says(DeadAttempts) != 3 {
+					t.Errorf("%s is %d", DeadAttempts, says(DeadAttempts))
+				}
+				first, last := time.UnixMilli(says(DeadFirstTime)), time.UnixMilli(says(DeadLastTime))
+				if !first.Before(last) || first.Before(began) || last.After(ended) {
+					t.Errorf("first %v, last %v, in a run from %v to %v", first, last, began, ended)
+				}
+				if want := answers[0].Truncate(time.Millisecond); !first.Equal(want) {
+					t.Errorf("the first failure was at %v, and %s says %v", want, DeadFirstTime, first)
+				}
+				if want := answers[2].Truncate(time.Millisecond); !last.Equal(want) {
+					t.Errorf("the last failure was at %v, and %s says %v", want, DeadLastTime, last)
+				}
+				g.wait()
+			})
 		})
-		g.put(1, nil)
-		g.run()
-		pass(30 * time.Second)
-		synctest.Wait()
-		if g.dead.count() != 1 || g.target.tried["ID:1"] != 3 {
-			t.Fatalf("%d dead letters after %d tries", g.dead.count(), g.target.tried["ID:1"])
-		}
-		if n, _ := g.dead.log[0].extra.Lookup(DeadAttempts); n.Int64() != 3 {
-			t.Errorf("%s is %d", DeadAttempts, n.Int64())
-		}
-		g.wait()
-	})
+	}
 }
 
 func TestThrottlingIsNoAttempt(t *testing.T) {
