@@ -14,4 +14,28 @@ const (
 	bugOutageBudget               // an outage spends attempts
 	bugForgetHeld                 // a held message is forgotten
 	bugStaleCopy                  // a copy whose connection is gone stays in its lane
+	bugHeader                     // a header is lost when a message is sent again
+	bugProperty                   // the last property is lost
+	bugBody                       // two messages of a call have each other's bodies
+	bugInvent                     // a message that nobody has put is sent
 )
+
+// outgoing changes what a call carries, where this bug does that.
+func (b plantedBug) outgoing(out []Outgoing) {
+	for i := range out {
+		m := *out[i].Message
+		switch {
+		case b == bugHeader && out[i].Attempt > 1:
+			m.CorrelationID = ""
+		case b == bugProperty && m.Properties.Len() > 0:
+			m.Properties = NewProperties(m.Properties.entries[:m.Properties.Len()-1])
+		case b == bugBody && len(out) > 1:
+			m.Body = out[(i+1)%len(out)].Message.Body
+		case b == bugInvent:
+			m.Key += "0"
+		default:
+			continue
+		}
+		out[i].Message = &m
+	}
+}

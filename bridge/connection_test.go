@@ -300,6 +300,7 @@ func TestTheWindowBoundsMessagesOverSeveralSources(t *testing.T) {
 						brokers = append(brokers, b)
 						s.Sources = append(s.Sources, &simSource{b: b})
 					}
+					g.target.content = nil
 				})
 				g.target.latency = func() time.Duration { return 50 * time.Millisecond }
 				most := max(c.window, c.sources)

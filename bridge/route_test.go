@@ -38,6 +38,7 @@ func newRig(t *testing.T, change func(*RouteSettings, *rig)) *rig {
 		target: newSimTarget(Limits{Messages: 10, Calls: 4, Run: 1, Timeout: 10 * time.Second, Linger: 5 * time.Millisecond, Dedup: true}),
 		dead:   newSimTarget(Limits{Messages: 10, Calls: 2, Run: 1, Timeout: 10 * time.Second}),
 	}
+	g.target.content, g.dead.content = g.checkContent, g.checkContent
 	set := RouteSettings{
 		Name: "r", Sources: []Source{&simSource{b: g.b}},
 		Target:     PipelineSettings{Name: "t", Sink: g.target},
@@ -52,6 +53,11 @@ func newRig(t *testing.T, change func(*RouteSettings, *rig)) *rig {
 	}
 	g.r = r
 	return g
+}
+
+// checkContent says in what a message of a call differs from what was put; "": in nothing.
+func (g *rig) checkContent(o *Outgoing) string {
+	return sameAs(g.b.putMessage(o.Message.Key), o.Message)
 }
 
 func (g *rig) run() {

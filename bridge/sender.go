@@ -39,6 +39,9 @@ func (p *pipeline) send(c *call) {
 			_ = it.d.Settle(Accept)
 		}
 	}
+	if r.set.bug != bugNone {
+		r.set.bug.outgoing(c.out[:n])
+	}
 	ctx := r.callContext(c, p.limits.Timeout)
 	c.err = p.protect("sending", func() error { return p.sink.Send(ctx, c.out[:n], c.res[:n]) })
 	c.took = time.Since(c.started)

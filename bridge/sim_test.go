@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,9 +15,9 @@ import (
 )
 
 // The simulation runs a route between a simulated broker and simulated targets in virtual time, with faults at every
-// step that a seed chooses, and checks the invariants: I1 no loss, I2 nothing invented or changed, I3 duplicates only
-// after a fault and with the same id, I4 order in a group, I6 liveness, I7 bounded memory and no goroutine left, I8 a
-// stop at any moment. (I5 is about replies, I9 about crashes of the process.)
+// step that a seed chooses, and checks the invariants: I1 no loss, I2 nothing invented or changed, in headers, properties
+// and body, I3 duplicates only after a fault and with the same id, I4 order in a group, I6 liveness, I7 bounded memory and no
+// goroutine left, I8 a stop at any moment. (I5 is about replies, I9 about crashes of the process.)
 
 var (
 	simSeed  = flag.Int64("sim.seed", -1, "run the simulation with this seed only")
@@ -122,6 +123,7 @@ func newSimWorld(seed int64, bug plantedBug) *simWorld {
 	w.target.fault, w.dead.fault = w.targetFault, w.deadFault
 	w.target.refuse = w.targetRefuses
 	w.target.fresh, w.dead.fresh = w.checkFresh, w.checkFresh
+	w.target.content, w.dead.content = w.checkTarget, w.checkDead
 	w.set = RouteSettings{
 		Name: "sim", Order: Order(w.rng.IntN(3)), Expired: ExpiredPolicy(w.rng.IntN(2)),
 		Credit: 5 + w.rng.IntN(60), Drain: 5*time.Second + w.upTo(20*time.Second),
@@ -153,6 +155,7 @@ func (w *simWorld) addBrokers() {
 	}
 	for i := range n {
 		b := newSimBroker()
+		b.mixed = true
 		if i > 0 {
 			b.name = "second-"
 		}
@@ -343,6 +346,7 @@ func (w *simWorld) checkFresh(m *Message) {
 
 // produce puts the messages on the queue, over some seconds.
 func (w *simWorld) produce() {
+	put := map[*simBroker]int{}
 	for range w.total {
 		w.mu.Lock()
 		group, pinned := "", w.rng.IntN(w.groups)
@@ -361,7 +365,8 @@ func (w *simWorld) produce() {
 		if w.chance(0.2) && !w.quiet() { // they come in bursts
 			pause = w.upTo(10 * w.pace)
 		}
-		key := b.key(b.sent + 1)
+		put[b]++
+		key := b.key(put[b])
 		w.poison[key], w.held[key], w.expires[key] = poison, held, expiring
 		if held {
 			w.holds++
@@ -370,7 +375,7 @@ func (w *simWorld) produce() {
 			w.fire("expiry")
 		}
 		w.mu.Unlock()
-		b.put(group, expires)
+		b.putAs(key, group, expires)
 		sleep(context.Background(), pause)
 	}
 }
@@ -468,8 +473,8 @@ func (w *simWorld) audit(r *Route) {
 	if c.Received != sum {
 		w.problem("conservation", "received %d, accounted for %d: %+v", c.Received, sum, c)
 	}
-	if s.InFlight != 0 || s.HeldCount != 0 || s.InFlightBytes != 0 {
-		w.problem("I7", "%d in flight, %d held, %d bytes after the stop", s.InFlight, s.HeldCount, s.InFlightBytes)
+	if s.InFlight != 0 || s.HeldCount != 0 || s.InFlightBytes != 0 || r.window.vowed != 0 {
+		w.problem("I7", "%d in flight, %d held, %d bytes, %d promised after the stop", s.InFlight, s.HeldCount, s.InFlightBytes, r.window.vowed)
 	}
 	for _, p := range r.pipelines() {
 		if p.sched != nil && (p.sched.waiting != 0 || p.sched.avail != 0 || len(p.sched.asleep.s) != 0 || p.flights != nil) {
@@ -626,12 +631,16 @@ func TestSimulationFindsPlantedBugs(t *testing.T) {
 		{"a budget spent during an outage", bugOutageBudget, []string{"outage"}},
 		{"a held message forgotten", bugForgetHeld, []string{"conservation"}},
 		{"a stale copy in a lane", bugStaleCopy, []string{"I3"}},
+		{"a header lost on the way", bugHeader, []string{"I2"}},
+		{"a property lost on the way", bugProperty, []string{"I2"}},
+		{"bodies exchanged", bugBody, []string{"I2"}},
+		{"a message that nobody has put", bugInvent, []string{"I2"}},
 	} {
 		t.Run(planted.name, func(t *testing.T) {
 			for seed := range int64(200) {
 				for _, p := range simulate(t, seed, planted.bug).problems {
 					for _, by := range planted.by {
-						if len(p) > len(by) && p[:len(by)+1] == by+":" {
+						if strings.HasPrefix(p, by+":") {
 							t.Logf("seed %d: %s", seed, p)
 							return
 						}

@@ -13,9 +13,11 @@ import (
 type simBroker struct {
 	mu      sync.Mutex
 	queue   []*simMessage
-	conn    *simConn // the standing connection; nil: none
-	name    string   // in keys, where there are several brokers
-	sent    int      // messages put so far
+	conn    *simConn            // the standing connection; nil: none
+	name    string              // in keys, where there are several brokers
+	mixed   bool                // bodies of every kind, and messages of many sizes
+	sent    int                 // messages put so far
+	was     map[string]*Message // what was put, by key; nothing else refers to it
 	settled map[string]Outcome
 	wake    chan struct{} // closed when something changes
 
@@ -27,13 +29,20 @@ type simBroker struct {
 	wrong        []string               // what a broker should never see
 	lostVerdicts map[string]int         // verdicts that were recorded, and lost with the connection, by key
 	verdict      func(key string)       // asked at each verdict
+	given        map[*Message]*simGiven // what was delivered
 	settling     func()                 // told of each verdict, before anything else
-	given        map[*Message]*simConn  // whose delivery a message is
 }
 
 type simMessage struct {
 	m          Message
+	size       int
 	deliveries int
+}
+
+// simGiven is a delivery.
+type simGiven struct {
+	conn        *simConn
+	redelivered bool
 }
 
 // simConn is a connection with its subscription, and the lease of its deliveries.
@@ -49,7 +58,10 @@ type simConn struct {
 }
 
 func newSimBroker() *simBroker {
-	return &simBroker{settled: map[string]Outcome{}, wake: make(chan struct{}), lostVerdicts: map[string]int{}, given: map[*Message]*simConn{}}
+	return &simBroker{
+		settled: map[string]Outcome{}, wake: make(chan struct{}), lostVerdicts: map[string]int{}, given: map[*Message]*simGiven{},
+		was: map[string]*Message{},
+	}
 }
 
 // changed wakes everybody who waits. The caller holds the lock.
@@ -61,22 +73,30 @@ func (b *simBroker) changed() {
 // put adds a message at the end of the queue.
 func (b *simBroker) put(group string, expires time.Time) string {
 	b.mu.Lock()
+	key := b.key(b.sent + 1)
+	b.mu.Unlock()
+	b.putAs(key, group, expires)
+	return key
+}
+
+// putAs adds a message with this key at the end of the queue.
+func (b *simBroker) putAs(key, group string, expires time.Time) {
+	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sent++
-	key := b.key(b.sent)
-	m := Message{
-		Key: key, ID: key, Destination: Destination{Queue, "q"}, GroupID: group, GroupSeq: int32(b.sent), Expiration: expires,
-		Timestamp: time.Now().Truncate(time.Millisecond), Body: NewText(bodyOf(key)), Persistent: true,
+	now := time.Now().Truncate(time.Millisecond)
+	kept := simContent(key, b.sent, group, expires, now, b.mixed)
+	m := &simMessage{m: simContent(key, b.sent, group, expires, now, b.mixed), size: 100}
+	if b.mixed {
+		m.size = 20 + b.sent*37%300
 	}
-	b.queue = append(b.queue, &simMessage{m: m})
+	b.queue = append(b.queue, m)
+	b.was[key] = &kept
 	b.changed()
-	return key
 }
 
 // key returns the key of the nth message, from 1.
 func (b *simBroker) key(n int) string { return fmt.Sprintf("ID:%s%d", b.name, n) }
-
-func bodyOf(key string) string { return "body of " + key }
 
 // reset cuts the connection: what is not settled at the broker goes back to the head, in order.
 func (b *simBroker) reset() {
@@ -216,17 +236,7 @@ func (s *simSource) Receive(ctx context.Context, dst []*Delivery) (int, error) {
 		for n < len(dst) && len(b.queue) > 0 && len(c.open) < c.credit {
 			m := b.queue[0]
 			b.queue = b.queue[1:]
-			c.tags++
-			c.open[c.tags] = m
-			d := &Delivery{Message: m.m, Lease: c, Tag: c.tags, Size: 100}
-			d.Message.Redelivered = m.deliveries > 0
-			m.deliveries++
-			if b.hold != nil {
-				d.Hold = b.hold(m.m.Key)
-			}
-			traceKey(m.m.Key, "delivered as tag %d", c.tags)
-			b.given[&d.Message] = c
-			dst[n] = d
+			dst[n] = c.give(m)
 			n++
 		}
 		wake := b.wake
@@ -239,6 +249,29 @@ func (s *simSource) Receive(ctx context.Context, dst []*Delivery) (int, error) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// give delivers a message. The caller holds the lock.
+func (c *simConn) give(m *simMessage) *Delivery {
+	b := c.b
+	c.tags++
+	c.open[c.tags] = m
+	d := &Delivery{Message: m.m, Lease: c, Tag: c.tags, Size: m.size}
+	d.Message.Redelivered = m.deliveries > 0
+	m.deliveries++
+	if b.hold != nil {
+		d.Hold = b.hold(m.m.Key)
+	}
+	traceKey(m.m.Key, "delivered as tag %d", c.tags)
+	b.given[&d.Message] = &simGiven{c, d.Message.Redelivered}
+	return d
+}
+
+// putMessage returns what was put under a key; nil: nothing was.
+func (b *simBroker) putMessage(key string) *Message {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.was[key]
 }
 
 func (s *simSource) Close(context.Context) error {
@@ -256,11 +289,19 @@ func (s *simSource) Close(context.Context) error {
 func (b *simBroker) lostAt(m *Message) (time.Time, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	c := b.given[m]
-	if c == nil { // another broker's
+	given := b.given[m]
+	if given == nil { // another broker's
 		return time.Time{}, false
 	}
-	return c.lostAt, c.lost
+	return given.conn.lostAt, given.conn.lost
+}
+
+// gave tells whether a message is one that was delivered from here, and was marked as redelivered.
+func (b *simBroker) gave(m *Message) (redelivered, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	given := b.given[m]
+	return given != nil && given.redelivered, given != nil
 }
 
 func (b *simBroker) connectCount() int {

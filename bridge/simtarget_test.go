@@ -22,8 +22,9 @@ type simTarget struct {
 	fault     func(batch []Outgoing) simFault
 	refuse    func() error // asked at each Connect
 	sizeErr   func(o *Outgoing) error
-	tried     map[string]int // calls that carried a message, by key
-	fresh     func(*Message) // asked for each message of a call
+	tried     map[string]int         // calls that carried a message, by key
+	fresh     func(*Message)         // asked for each message of a call
+	content   func(*Outgoing) string // asked for each message of a call, at its start and its end; "": it is as it should be
 	wrong     []string
 }
 
@@ -74,7 +75,7 @@ func (t *simTarget) Size(o *Outgoing) (int, error) {
 			return 0, err
 		}
 	}
-	return len(o.Message.Body.Data()), nil
+	return len(o.Message.Body.Data()) + 8*len(o.Message.Body.Map()) + 8*len(o.Message.Body.Stream()), nil
 }
 
 func (t *simTarget) Send(ctx context.Context, batch []Outgoing, res []Result) error {
@@ -83,7 +84,9 @@ func (t *simTarget) Send(ctx context.Context, batch []Outgoing, res []Result) er
 			t.fresh(batch[i].Message)
 		}
 	}
+	bad := t.different(batch, "at the start")
 	t.mu.Lock()
+	t.wrong = append(t.wrong, bad...)
 	t.sends++
 	t.running++
 	t.check(batch)
@@ -98,8 +101,10 @@ func (t *simTarget) Send(ctx context.Context, batch []Outgoing, res []Result) er
 	t.mu.Unlock()
 	trace(batch, "send")
 	sleep(ctx, wait)
+	bad = t.different(batch, "at the end")
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.wrong = append(t.wrong, bad...)
 	t.running--
 	trace(batch, "answer, call %v err %v stored %v", ctx.Err(), f.err, f.stored)
 	if ctx.Err() != nil {
@@ -122,6 +127,19 @@ func (t *simTarget) Send(ctx context.Context, batch []Outgoing, res []Result) er
 		res[i] = Result{ID: "x", Err: f.partial[i]}
 	}
 	return nil
+}
+
+// different says which messages of a call are not what was put.
+func (t *simTarget) different(batch []Outgoing, when string) (bad []string) {
+	if t.content == nil {
+		return nil
+	}
+	for i := range batch {
+		if text := t.content(&batch[i]); text != "" {
+			bad = append(bad, fmt.Sprintf("%s, %s of a call: %s", batch[i].Message.Key, when, text))
+		}
+	}
+	return bad
 }
 
 func (t *simTarget) check(batch []Outgoing) {
@@ -157,9 +175,6 @@ func (t *simTarget) store(batch []Outgoing, failed map[int]error, answered bool)
 			continue
 		}
 		m := batch[i].Message
-		if m.Body.Data() != bodyOf(m.Key) {
-			t.wrong = append(t.wrong, "body of "+m.Key+" is "+m.Body.Data())
-		}
 		t.log = append(t.log, simSent{
 			key: m.Key, group: m.GroupID, dedup: batch[i].DedupID, seq: m.GroupSeq, answered: answered, at: time.Now(),
 			attempt: batch[i].Attempt, extra: batch[i].Extra,
