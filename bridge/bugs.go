@@ -18,7 +18,20 @@ const (
 	bugProperty                   // the last property is lost
 	bugBody                       // two messages of a call have each other's bodies
 	bugInvent                     // a message that nobody has put is sent
+	bugWindowBytes                // the window's bytes are no limit
+	bugWindowMessages             // the window's messages are no limit
 )
+
+// settings changes the settings of a route, where this bug is one of them.
+func (b plantedBug) settings(s *RouteSettings) {
+	switch b {
+	case bugWindowBytes:
+		s.Window.Bytes = 1 << 40
+	case bugWindowMessages:
+		s.Window.Messages = 1 << 20
+	default:
+	}
+}
 
 // outgoing changes what a call carries, where this bug does that.
 func (b plantedBug) outgoing(out []Outgoing) {

@@ -51,6 +51,7 @@ func NewRoute(s RouteSettings) (*Route, error) {
 	if err != nil {
 		return nil, err
 	}
+	set.bug.settings(&set)
 	r := &Route{
 		set: set, metrics: set.Metrics.route(set.Name), began: time.Now(),
 		fatals: make(chan fatalError, 1), heldUp: make(chan struct{}, 1), proved: make(chan struct{}, 1),

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,8 +17,8 @@ import (
 
 // The simulation runs a route between a simulated broker and simulated targets in virtual time, with faults at every
 // step that a seed chooses, and checks the invariants: I1 no loss, I2 nothing invented or changed, in headers, properties
-// and body, I3 duplicates only after a fault and with the same id, I4 order in a group, I6 liveness, I7 bounded memory and no
-// goroutine left, I8 a stop at any moment. (I5 is about replies, I9 about crashes of the process.)
+// and body, I3 duplicates only after a fault and with the same id, I4 order in a group, I6 liveness, I7 bounded memory, at
+// every moment, and no goroutine left, I8 a stop at any moment. (I5 is about replies, I9 about crashes of the process.)
 
 var (
 	simSeed  = flag.Int64("sim.seed", -1, "run the simulation with this seed only")
@@ -45,6 +46,8 @@ type simWorld struct {
 
 	brokers      []*simBroker // one for each source; a group is on one of them
 	target, dead *simTarget
+	route        atomic.Pointer[Route] // the one that runs
+	most         map[*simSource]int64  // the bytes of its largest Receive
 	began        time.Time
 	slow         time.Duration // the longest answer
 	pace         time.Duration // between messages, on average
@@ -87,6 +90,7 @@ func newSimWorld(seed int64, bug plantedBug) *simWorld {
 	w := &simWorld{
 		seed: seed, rng: rand.New(rand.NewPCG(uint64(seed), 1)),
 		poison: map[string]bool{}, held: map[string]bool{}, expires: map[string]bool{}, fired: map[string]int{},
+		most: map[*simSource]int64{},
 	}
 	w.total = 20 + w.rng.IntN(300)
 	w.groups = 1 + w.rng.IntN(8)
@@ -132,6 +136,12 @@ func newSimWorld(seed int64, bug plantedBug) *simWorld {
 		jitter: func(n time.Duration) time.Duration { return w.locked(func() time.Duration { return w.upTo(n) }) },
 		bug:    bug,
 	}
+	if w.chance(0.3) {
+		w.set.Window.Bytes = 50 + w.rng.Int64N(700) // a few messages, or less than one
+	}
+	if w.chance(0.3) {
+		w.set.Window.Messages = 1 + w.rng.IntN(30)
+	}
 	if w.chance(0.8) {
 		w.set.DeadLetter = &PipelineSettings{Name: "d", Sink: w.dead}
 	} else if w.chance(0.3) {
@@ -160,6 +170,7 @@ func (w *simWorld) addBrokers() {
 			b.name = "second-"
 		}
 		b.refuse, b.hold, b.verdict = w.brokerRefuses, w.holdReason, w.checkVerdict
+		b.entered, b.received, b.settling = w.entering, w.received, w.sample
 		if w.faults.lateVerdicts {
 			b.flushIn = w.upTo(20 * time.Millisecond)
 		}
@@ -201,6 +212,7 @@ func (w *simWorld) in(kind string) bool {
 
 // targetFault chooses what happens to a call.
 func (w *simWorld) targetFault(batch []Outgoing) simFault {
+	w.sample()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f := simFault{partial: map[int]error{}}
@@ -266,6 +278,7 @@ func (w *simWorld) partly(batch []Outgoing, f *simFault) {
 }
 
 func (w *simWorld) deadFault([]Outgoing) simFault {
+	w.sample()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.quiet() && w.in("dead outage") {
@@ -404,9 +417,9 @@ func (w *simWorld) run() []string {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var others sync.WaitGroup
-	defer others.Wait()
 	others.Go(w.produce)
 	others.Go(func() { w.disturb(ctx) })
+	others.Go(func() { w.watch(ctx) })
 	for w.faults.stop && !w.locked2(w.quiet) {
 		w.mu.Lock()
 		life, hurry := w.upTo(30*time.Second), w.chance(0.3)
@@ -417,6 +430,8 @@ func (w *simWorld) run() []string {
 	}
 	rest := w.quietAt - time.Since(w.began)
 	w.live(max(rest, 0)+w.patience(), false)
+	cancel()
+	others.Wait()
 	w.judge()
 	return w.problems
 }
@@ -443,6 +458,10 @@ func (w *simWorld) live(life time.Duration, hurry bool) {
 		w.problem("setup", "%v", err)
 		return
 	}
+	w.mu.Lock()
+	clear(w.most)
+	w.mu.Unlock()
+	w.route.Store(r)
 	ctx, cancel := context.WithCancel(context.Background())
 	force, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- r.Run(ctx, force) }()
@@ -608,6 +627,7 @@ func TestSimulation(t *testing.T) {
 	for _, kind := range []string{
 		"reset", "refuse", "bad login", "drop", "stall", "lost answer", "throttle", "partial", "partial, earlier of two", "suspect",
 		"outage", "target refuses", "fatal", "disconnect", "panic", "dead outage", "poison", "hold", "expiry", "stop",
+		"window full of messages", "window full of bytes",
 	} {
 		if fired[kind] == 0 {
 			t.Errorf("no fault of the kind %q has fired", kind)
@@ -635,6 +655,8 @@ func TestSimulationFindsPlantedBugs(t *testing.T) {
 		{"a property lost on the way", bugProperty, []string{"I2"}},
 		{"bodies exchanged", bugBody, []string{"I2"}},
 		{"a message that nobody has put", bugInvent, []string{"I2"}},
+		{"a window without a bound in bytes", bugWindowBytes, []string{"I7"}},
+		{"a window without a bound in messages", bugWindowMessages, []string{"I7"}},
 	} {
 		t.Run(planted.name, func(t *testing.T) {
 			for seed := range int64(200) {

@@ -22,15 +22,17 @@ type simBroker struct {
 	wake    chan struct{} // closed when something changes
 
 	connects     int
-	credits      []int                  // asked for, at each Connect
-	refuse       func() error           // asked at each Connect; nil: accept
-	hold         func(key string) error // sets Delivery.Hold
-	flushIn      time.Duration          // verdicts reach the broker after this time; 0: at once
-	wrong        []string               // what a broker should never see
-	lostVerdicts map[string]int         // verdicts that were recorded, and lost with the connection, by key
-	verdict      func(key string)       // asked at each verdict
-	given        map[*Message]*simGiven // what was delivered
-	settling     func()                 // told of each verdict, before anything else
+	credits      []int                   // asked for, at each Connect
+	refuse       func() error            // asked at each Connect; nil: accept
+	hold         func(key string) error  // sets Delivery.Hold
+	flushIn      time.Duration           // verdicts reach the broker after this time; 0: at once
+	wrong        []string                // what a broker should never see
+	lostVerdicts map[string]int          // verdicts that were recorded, and lost with the connection, by key
+	verdict      func(key string)        // asked at each verdict
+	given        map[*Message]*simGiven  // what was delivered
+	settling     func()                  // told of each verdict, before anything else
+	entered      func(s *simSource)      // told of each Receive, before it waits
+	received     func(*simSource, int64) // told of each Receive that has something, with its bytes
 }
 
 type simMessage struct {
@@ -222,6 +224,9 @@ func (s *simSource) Connect(_ context.Context, credit int) error {
 
 func (s *simSource) Receive(ctx context.Context, dst []*Delivery) (int, error) {
 	b := s.b
+	if b.entered != nil {
+		b.entered(s)
+	}
 	for {
 		if ctx.Err() != nil {
 			return 0, ctx.Err()
@@ -232,16 +237,20 @@ func (s *simSource) Receive(ctx context.Context, dst []*Delivery) (int, error) {
 			b.mu.Unlock()
 			return 0, fmt.Errorf("receiving: %w", ErrNotConnected)
 		}
-		n := 0
+		n, bytes := 0, 0
 		for n < len(dst) && len(b.queue) > 0 && len(c.open) < c.credit {
 			m := b.queue[0]
 			b.queue = b.queue[1:]
 			dst[n] = c.give(m)
+			bytes += m.size
 			n++
 		}
 		wake := b.wake
 		b.mu.Unlock()
 		if n > 0 {
+			if b.received != nil {
+				b.received(s, int64(bytes))
+			}
 			return n, nil
 		}
 		select {
