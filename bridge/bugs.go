@@ -18,6 +18,7 @@ const (
 	bugProperty                   // the last property is lost
 	bugBody                       // two messages of a call have each other's bodies
 	bugInvent                     // a message that nobody has put is sent
+	bugTwin                       // the second of two deliveries with one key is settled unsent
 	bugWindowBytes                // the window's bytes are no limit
 	bugWindowMessages             // the window's messages are no limit
 )

@@ -99,6 +99,36 @@ func TestAnAnsweredFailureUsesUpTheAttempts(t *testing.T) {
 	}
 }
 
+// Two different messages with one key, as a sender makes them that uses its ids again: when their connection is lost,
+// what became of the one says nothing about the other.
+func TestTwoMessagesWithOneKeyAreBothSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		g.target.content = nil
+		g.target.limits.Messages = 1
+		arrived := map[int32]int{}
+		g.target.fault = func(batch []Outgoing) simFault {
+			m := batch[0].Message
+			if m.GroupSeq == 1 && !m.Redelivered {
+				return simFault{err: &Error{Class: Throttled, After: 10 * time.Second, Err: errTransient}}
+			}
+			arrived[m.GroupSeq]++
+			return simFault{stall: 100 * time.Millisecond}
+		}
+		g.b.putAs("ID:1", "", time.Time{})
+		g.b.putAs("ID:1", "", time.Time{})
+		g.run()
+		pass(50 * time.Millisecond) // the first waits, and the second flies
+		g.b.reset()
+		pass(time.Minute)
+		synctest.Wait()
+		if arrived[1] != 1 || arrived[2] < 1 || g.b.left() != 0 {
+			t.Errorf("arrivals %v, %d left", arrived, g.b.left())
+		}
+		g.wait()
+	})
+}
+
 func TestThrottlingIsNoAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)

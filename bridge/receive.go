@@ -242,6 +242,12 @@ func (r *Route) prepare(ctx context.Context, it *item) bool {
 		r.hold(it, it.d.Hold.Error())
 		return false
 	}
+	if r.set.bug == bugTwin {
+		if sess, twice := r.twins.Swap(it.d.Message.Key, it.sess); twice && sess == it.sess {
+			r.conclude(it, r.metrics.delivered)
+			return false
+		}
+	}
 	for _, s := range r.set.Stages {
 		m, err := r.process(ctx, s, it.out.Message)
 		if err != nil {

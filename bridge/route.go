@@ -37,7 +37,8 @@ type Route struct {
 	workers sync.WaitGroup
 
 	status   statusBoard
-	anyLease atomic.Pointer[Lease] // for a planted bug
+	anyLease atomic.Pointer[Lease] // for planted bugs
+	twins    sync.Map
 }
 
 type fatalError struct {

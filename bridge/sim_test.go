@@ -31,7 +31,7 @@ type simFaults struct {
 	reset, refuse, badLogin, lateVerdicts               bool // broker
 	drop, stall, lostAnswer, throttle, partial, suspect bool // single calls to the target
 	outage, fatalPhase, disconnect, panics, deadOutage  bool // the target as a whole
-	poison, hold, expiry, stop                          bool
+	poison, hold, expiry, stop, twins                   bool
 }
 
 // simWorld is one seed's world.
@@ -55,7 +55,8 @@ type simWorld struct {
 	phases       []simPhase
 	poison, held map[string]bool
 	expires      map[string]bool
-	holds        int // how many are to be held
+	holds        int             // how many are to be held
+	dropped      map[string]bool // settled although no target had it, as the route was told to
 	fired        map[string]int
 	restarted    bool
 	last         RouteStatus // before the last stop
@@ -89,7 +90,7 @@ func (w *simWorld) upTo(d time.Duration) time.Duration {
 func newSimWorld(seed int64, bug plantedBug) *simWorld {
 	w := &simWorld{
 		seed: seed, rng: rand.New(rand.NewPCG(uint64(seed), 1)),
-		poison: map[string]bool{}, held: map[string]bool{}, expires: map[string]bool{}, fired: map[string]int{},
+		poison: map[string]bool{}, held: map[string]bool{}, expires: map[string]bool{}, dropped: map[string]bool{}, fired: map[string]int{},
 		most: map[*simSource]int64{},
 	}
 	w.total = 20 + w.rng.IntN(300)
@@ -98,7 +99,7 @@ func newSimWorld(seed int64, bug plantedBug) *simWorld {
 	on := func() bool { return w.chance(0.3) }
 	if !w.chance(0.05) { // one in twenty is without faults
 		w.faults = simFaults{
-			on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(),
+			on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(), on(),
 		}
 	}
 	if seed%4 == 1 { // in a quarter of the worlds only the broker and the target as a whole fail
@@ -150,6 +151,7 @@ func newSimWorld(seed int64, bug plantedBug) *simWorld {
 		w.faults.poison, w.faults.partial, w.faults.stall, w.faults.drop, w.faults.lostAnswer = false, false, false, false, false
 		w.faults.suspect, w.faults.panics, w.faults.disconnect, w.faults.expiry = false, false, false, false
 	}
+	w.target.noOrder, w.dead.noOrder = w.set.Order == OrderNone, w.set.Order == OrderNone
 	if w.set.Order == OrderStrict {
 		w.faults.hold = false // it stops the route, which has a test of its own
 	}
@@ -167,9 +169,10 @@ func (w *simWorld) addBrokers() {
 		b := newSimBroker()
 		b.mixed = true
 		if i > 0 {
-			b.name = "second-"
+			b.name, b.other = "second-", w.brokers[0]
+			w.brokers[0].other = b
 		}
-		b.refuse, b.hold, b.verdict = w.brokerRefuses, w.holdReason, w.checkVerdict
+		b.refuse, b.hold, b.verdict, b.twin, b.again = w.brokerRefuses, w.holdReason, w.checkVerdict, w.twin, w.again
 		b.entered, b.received, b.settling = w.entering, w.received, w.sample
 		if w.faults.lateVerdicts {
 			b.flushIn = w.upTo(20 * time.Millisecond)
@@ -335,9 +338,40 @@ func (w *simWorld) checkVerdict(key string) {
 	switch {
 	case w.expires[key] && w.set.Expired == ExpireDrop:
 	case w.set.DropDead && (w.poison[key] || w.expires[key] || w.mayUseUp()):
+		w.dropped[key] = true
 	default:
 		w.problem("I1", "%s was settled before any target had it", key)
 	}
+}
+
+// twin says whether a message that is about to be delivered is there a second time, and where. With order the two are
+// in one queue: no bridge can tell in which order two brokers were meant to give one group.
+func (w *simWorld) twin(key string) simTwin {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.faults.twins || w.quiet() || w.held[key] || !w.chance(0.04) {
+		return twinNone
+	}
+	if len(w.brokers) > 1 && w.set.Order == OrderNone && w.chance(0.5) {
+		w.fire("duplicate on another connection")
+		return twinElsewhere
+	}
+	w.fire("duplicate")
+	if w.chance(0.5) {
+		return twinLast
+	}
+	return twinNext
+}
+
+// again says whether a broker that loses its connection has forgotten the last acknowledgement.
+func (w *simWorld) again(key string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.faults.twins || w.held[key] || !w.chance(0.5) {
+		return false
+	}
+	w.fire("duplicate on the next connection")
+	return true
 }
 
 // mayUseUp tells that this seed's faults may be charged to a message that is not poisonous.
@@ -509,14 +543,12 @@ func (w *simWorld) audit(r *Route) {
 func (w *simWorld) judge() {
 	// I6 and I1: a message that is neither held nor safe was lost, or is stuck.
 	for _, b := range w.brokers {
-		for i := 1; i <= b.sent; i++ {
-			key := b.key(i)
-			outcome := b.settled[key]
-			switch {
-			case outcome == 0 && w.held[key]:
-			case outcome == 0:
-				w.problem("I6", "%s is not settled at the end", key)
-			case !w.target.has(key) && !w.dead.has(key) && !w.expires[key] && !w.set.DropDead:
+		for _, key := range b.keys {
+			switch owed := b.owed[key]; {
+			case owed > 0 && w.held[key]:
+			case owed != 0:
+				w.problem("I6", "%s is to be settled %d times more at the end", key, owed)
+			case !w.target.has(key) && !w.dead.has(key) && !w.dropped[key] && !(w.expires[key] && w.set.Expired == ExpireDrop):
 				w.problem("I1", "%s was lost", key)
 			}
 		}
@@ -554,11 +586,16 @@ func (w *simWorld) judgeDuplicates(t *simTarget) {
 		return
 	}
 	for key, n := range t.confirmed {
-		lost := 0
+		lost, deliveries, copied := 0, 0, false
 		for _, b := range w.brokers {
 			lost += b.lostVerdicts[key]
+			deliveries += b.deliveries[key]
+			copied = copied || b.copied[key]
 		}
-		if n > 1+lost {
+		switch {
+		case copied && n > deliveries: // of two with one key nothing is remembered, but one delivery is one message
+			w.problem("I3", "%s was confirmed %d times for %d deliveries", key, n, deliveries)
+		case !copied && n > 1+lost:
 			w.problem("I3", "%s was confirmed %d times, and %d verdicts were lost", key, n, lost)
 		}
 	}
@@ -573,7 +610,7 @@ func (w *simWorld) judgeOrder() {
 	}
 	last, seen := map[string]int32{}, map[string]bool{}
 	for _, s := range w.target.log {
-		if seen[s.key] || w.dead.has(s.key) || w.expires[s.key] || w.restarted && w.target.tried[s.key] > w.target.confirmed[s.key] {
+		if seen[s.key] || w.dead.has(s.key) || w.dropped[s.key] || w.expires[s.key] || w.restarted && w.target.tried[s.key] > w.target.confirmed[s.key] {
 			continue
 		}
 		seen[s.key] = true
@@ -627,6 +664,7 @@ func TestSimulation(t *testing.T) {
 	for _, kind := range []string{
 		"reset", "refuse", "bad login", "drop", "stall", "lost answer", "throttle", "partial", "partial, earlier of two", "suspect",
 		"outage", "target refuses", "fatal", "disconnect", "panic", "dead outage", "poison", "hold", "expiry", "stop",
+		"duplicate", "duplicate on another connection", "duplicate on the next connection",
 		"window full of messages", "window full of bytes",
 	} {
 		if fired[kind] == 0 {
@@ -655,6 +693,7 @@ func TestSimulationFindsPlantedBugs(t *testing.T) {
 		{"a property lost on the way", bugProperty, []string{"I2"}},
 		{"bodies exchanged", bugBody, []string{"I2"}},
 		{"a message that nobody has put", bugInvent, []string{"I2"}},
+		{"one of two with the same key settled unsent", bugTwin, []string{"I1"}},
 		{"a window without a bound in bytes", bugWindowBytes, []string{"I7"}},
 		{"a window without a bound in messages", bugWindowMessages, []string{"I7"}},
 	} {

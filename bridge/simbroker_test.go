@@ -17,6 +17,7 @@ type simBroker struct {
 	name    string              // in keys, where there are several brokers
 	mixed   bool                // bodies of every kind, and messages of many sizes
 	sent    int                 // messages put so far
+	keys    []string            // in the order in which they were put, or came from another broker
 	was     map[string]*Message // what was put, by key; nothing else refers to it
 	settled map[string]Outcome
 	wake    chan struct{} // closed when something changes
@@ -33,7 +34,27 @@ type simBroker struct {
 	settling     func()                  // told of each verdict, before anything else
 	entered      func(s *simSource)      // told of each Receive, before it waits
 	received     func(*simSource, int64) // told of each Receive that has something, with its bytes
+
+	// The same message may be there more than once: a producer sent it again after a failover, or the broker lost its
+	// memory of an acknowledgement.
+	twin       func(key string) simTwin // asked at each delivery of a message that has none yet; nil: never
+	again      func(key string) bool    // asked at a reset, of what was settled last; nil: never
+	other      *simBroker               // where twinElsewhere goes
+	last       *simMessage              // settled last
+	owed       map[string]int           // how often a key is to be settled yet
+	copied     map[string]bool          // keys that were there more than once
+	deliveries map[string]int           // by key
 }
+
+// simTwin says where a second copy of a message is.
+type simTwin uint8
+
+const (
+	twinNone      simTwin = iota
+	twinNext              // next in the queue
+	twinLast              // last in the queue
+	twinElsewhere         // on the other broker
+)
 
 type simMessage struct {
 	m          Message
@@ -62,7 +83,7 @@ type simConn struct {
 func newSimBroker() *simBroker {
 	return &simBroker{
 		settled: map[string]Outcome{}, wake: make(chan struct{}), lostVerdicts: map[string]int{}, given: map[*Message]*simGiven{},
-		was: map[string]*Message{},
+		was: map[string]*Message{}, owed: map[string]int{}, copied: map[string]bool{}, deliveries: map[string]int{},
 	}
 }
 
@@ -94,6 +115,20 @@ func (b *simBroker) putAs(key, group string, expires time.Time) {
 	}
 	b.queue = append(b.queue, m)
 	b.was[key] = &kept
+	b.keys = append(b.keys, key)
+	b.owed[key]++
+	b.changed()
+}
+
+// adopt adds a message of another broker.
+func (b *simBroker) adopt(m *simMessage, kept *Message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.keys = append(b.keys, kept.Key)
+	b.was[kept.Key] = kept
+	b.owed[kept.Key]++
+	b.copied[kept.Key] = true
+	b.queue = append(b.queue, &simMessage{m: m.m, size: m.size})
 	b.changed()
 }
 
@@ -109,6 +144,13 @@ func (b *simBroker) reset() {
 			b.lostVerdicts[b.conn.open[tag].m.Key]++
 		}
 		b.drop(b.conn)
+	}
+	if m := b.last; m != nil && b.again != nil && b.again(m.m.Key) {
+		b.last = nil
+		b.queue = append([]*simMessage{m}, b.queue...)
+		b.copied[m.m.Key] = true
+		b.owed[m.m.Key]++
+		b.changed()
 	}
 }
 
@@ -182,6 +224,8 @@ func (c *simConn) flush() {
 	for _, tag := range c.recorded {
 		m := c.open[tag]
 		c.b.settled[m.m.Key] = c.verdicts[tag]
+		c.b.owed[m.m.Key]--
+		c.b.last = m
 		delete(c.open, tag)
 	}
 	c.recorded = nil
@@ -237,16 +281,22 @@ func (s *simSource) Receive(ctx context.Context, dst []*Delivery) (int, error) {
 			b.mu.Unlock()
 			return 0, fmt.Errorf("receiving: %w", ErrNotConnected)
 		}
-		n, bytes := 0, 0
+		n, bytes, elsewhere := 0, 0, []*simMessage(nil)
 		for n < len(dst) && len(b.queue) > 0 && len(c.open) < c.credit {
 			m := b.queue[0]
 			b.queue = b.queue[1:]
+			if b.copy(m) == twinElsewhere {
+				elsewhere = append(elsewhere, m)
+			}
 			dst[n] = c.give(m)
 			bytes += m.size
 			n++
 		}
 		wake := b.wake
 		b.mu.Unlock()
+		for _, m := range elsewhere {
+			b.other.adopt(m, b.putMessage(m.m.Key))
+		}
 		if n > 0 {
 			if b.received != nil {
 				b.received(s, int64(bytes))
@@ -268,12 +318,38 @@ func (c *simConn) give(m *simMessage) *Delivery {
 	d := &Delivery{Message: m.m, Lease: c, Tag: c.tags, Size: m.size}
 	d.Message.Redelivered = m.deliveries > 0
 	m.deliveries++
+	b.deliveries[m.m.Key]++
 	if b.hold != nil {
 		d.Hold = b.hold(m.m.Key)
 	}
 	traceKey(m.m.Key, "delivered as tag %d", c.tags)
 	b.given[&d.Message] = &simGiven{c, d.Message.Redelivered}
 	return d
+}
+
+// copy puts a second copy of a message that is about to be delivered where b.twin says. The caller holds the lock, and
+// takes it to the other broker without.
+func (b *simBroker) copy(m *simMessage) simTwin {
+	key := m.m.Key
+	if b.twin == nil || b.copied[key] {
+		return twinNone
+	}
+	where := b.twin(key)
+	if where == twinNone {
+		return where
+	}
+	b.copied[key] = true
+	twin := &simMessage{m: m.m, size: m.size}
+	switch where {
+	case twinNext:
+		b.queue = append([]*simMessage{twin}, b.queue...)
+	case twinLast:
+		b.queue = append(b.queue, twin)
+	default:
+		return where
+	}
+	b.owed[key]++
+	return where
 }
 
 // putMessage returns what was put under a key; nil: nothing was.
