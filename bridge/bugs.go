@@ -1,5 +1,7 @@
 package bridge
 
+import "time"
+
 // plantedBug is a known mistake that a test plants to prove that the simulation finds it. Nothing outside this package
 // can set one.
 type plantedBug uint8
@@ -19,6 +21,7 @@ const (
 	bugBody                       // two messages of a call have each other's bodies
 	bugInvent                     // a message that nobody has put is sent
 	bugTwin                       // the second of two deliveries with one key is settled unsent
+	bugLongWait                   // the wait before a source is connected again has no bound
 	bugWindowBytes                // the window's bytes are no limit
 	bugWindowMessages             // the window's messages are no limit
 )
@@ -52,4 +55,12 @@ func (b plantedBug) outgoing(out []Outgoing) {
 		}
 		out[i].Message = &m
 	}
+}
+
+// pause changes the wait before a source is connected again.
+func (b plantedBug) pause(try int, wait time.Duration) time.Duration {
+	if b == bugLongWait {
+		return wait << min(try, 20)
+	}
+	return wait
 }

@@ -83,7 +83,7 @@ func (rc *receiver) pause(try int, err error) time.Duration {
 	if ClassOf(err) == Fatal {
 		wait = max(wait, min(refusedEvery, r.set.ReconnectCap))
 	}
-	return max(wait, AsError(err).After)
+	return r.set.bug.pause(try, max(wait, AsError(err).After))
 }
 
 // connect makes one attempt. share is the credit of this phase, which a message that is tried alone does not get.

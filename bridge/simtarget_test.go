@@ -15,6 +15,7 @@ type simTarget struct {
 	noOrder   bool // the route keeps none, so that two copies of a message, which is its own group, may be in one call
 	latency   func() time.Duration
 	connected bool
+	lost      bool // a call was told that there is no connection
 	running   int
 	connects  int
 	sends     int
@@ -24,6 +25,7 @@ type simTarget struct {
 	refuse    func() error // asked at each Connect
 	sizeErr   func(o *Outgoing) error
 	tried     map[string]int         // calls that carried a message, by key
+	stormy    int                    // calls that run and began while there were faults
 	fresh     func(*Message)         // asked for each message of a call
 	content   func(*Outgoing) string // asked for each message of a call, at its start and its end; "": it is as it should be
 	wrong     []string
@@ -46,6 +48,7 @@ type simFault struct {
 	partial map[int]error // these entries fail
 	stall   time.Duration // before the answer
 	panics  bool
+	stormy  bool // the call began while there were faults
 }
 
 func newSimTarget(l Limits) *simTarget {
@@ -64,7 +67,7 @@ func (t *simTarget) Connect(context.Context) error {
 			return err
 		}
 	}
-	t.connected = true
+	t.connected, t.lost = true, false
 	return nil
 }
 
@@ -95,6 +98,9 @@ func (t *simTarget) Send(ctx context.Context, batch []Outgoing, res []Result) er
 	if t.fault != nil {
 		f = t.fault(batch)
 	}
+	if f.stormy {
+		t.stormy++
+	}
 	wait := f.stall
 	if t.latency != nil {
 		wait += t.latency()
@@ -107,6 +113,9 @@ func (t *simTarget) Send(ctx context.Context, batch []Outgoing, res []Result) er
 	defer t.mu.Unlock()
 	t.wrong = append(t.wrong, bad...)
 	t.running--
+	if f.stormy {
+		t.stormy--
+	}
 	trace(batch, "answer, call %v err %v stored %v", ctx.Err(), f.err, f.stored)
 	if ctx.Err() != nil {
 		if f.stored {
@@ -118,6 +127,7 @@ func (t *simTarget) Send(ctx context.Context, batch []Outgoing, res []Result) er
 		if f.stored {
 			t.store(batch, nil, false)
 		}
+		t.lost = t.lost || errors.Is(f.err, ErrNotConnected)
 		return f.err
 	}
 	if f.panics {
