@@ -129,6 +129,30 @@ func TestTwoMessagesWithOneKeyAreBothSent(t *testing.T) {
 	})
 }
 
+// On a live connection too: that one can go nowhere is no reason to dead-letter the other.
+func TestAHeldMessageSaysNothingOfAnotherWithItsKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		g.target.content = nil
+		tooLarge := func(o *Outgoing) error {
+			if o.Message.GroupSeq == 1 {
+				return errors.New("an attribute is too long")
+			}
+			return nil
+		}
+		g.target.sizeErr, g.dead.sizeErr = tooLarge, tooLarge
+		g.b.putAs("ID:1", "", time.Time{})
+		g.b.putAs("ID:1", "", time.Time{}) // at the same instant, for the timestamp tells them apart otherwise
+		g.run()
+		pass(time.Second)
+		synctest.Wait()
+		if s := g.r.Status(); g.target.count() != 1 || g.dead.count() != 0 || s.HeldCount != 1 {
+			t.Errorf("%d arrived, %d dead letters, %d held", g.target.count(), g.dead.count(), s.HeldCount)
+		}
+		g.wait()
+	})
+}
+
 func TestThrottlingIsNoAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)
