@@ -24,7 +24,8 @@ func (p *pipeline) failed(c *call, it *item, err error, now time.Time) {
 		it.lastFail, it.err = now, err
 	}
 	counted := false
-	dead := e.Class == Permanent || (e.Class == Fatal && p.isDead) // a dead letter that refuses: the message is held
+	// A dead letter that refuses means that the message is held, and a best-effort target that refuses, that it is dropped.
+	dead := e.Class == Permanent || (e.Class == Fatal && (p.kind == toDead || p.bestEffort))
 	switch e.Class {
 	case Permanent, Throttled, Fatal:
 	case Suspect:
@@ -49,7 +50,7 @@ func (p *pipeline) failed(c *call, it *item, err error, now time.Time) {
 	it.mark = p.confirmed
 	if counted && !stopped {
 		it.attempts++
-		budget := r.set.Retry.Attempts
+		budget := p.retry.Attempts
 		if it.lane != nil && it.lane.broken {
 			budget = 1
 		}
@@ -59,14 +60,18 @@ func (p *pipeline) failed(c *call, it *item, err error, now time.Time) {
 				it.lane.broken = true
 			}
 		}
-		if r.set.Retry.MaxAge > 0 && p.age(now)-it.born >= r.set.Retry.MaxAge {
+		if p.retry.MaxAge > 0 && p.age(now)-it.born >= p.retry.MaxAge {
 			dead = true
 		}
 	}
 	switch {
-	case it.stale() && r.set.bug != bugStaleCopy:
+	case it.stale() && r.set.bug != bugStaleCopy && p.kind != toReply:
 		p.sched.done(it, gone, time.Time{}, now)
 		p.resolve(c, it, false)
+		if it.branch {
+			p.aside = append(p.aside, aside{it, asideParted, nil})
+			return
+		}
 		r.metrics.released.Inc()
 		c.spent = append(c.spent, it)
 	case dead && !stopped:
@@ -85,7 +90,7 @@ func (p *pipeline) failed(c *call, it *item, err error, now time.Time) {
 
 // retryAt returns when a failed message may be tried again; zero: with the next call.
 func (p *pipeline) retryAt(it *item, e *Error, whole, counted bool, now time.Time) time.Time {
-	set := &p.route.set.Retry
+	set := &p.retry
 	switch {
 	case e.Class == Suspect && it.limit > 0 && !counted, e.Class == Fatal:
 		return time.Time{}
@@ -127,7 +132,7 @@ func (p *pipeline) judgeTarget(c *call, confirmed int, failure error, now time.T
 	switch {
 	case failure == nil:
 	case p.route.sendCtx.Err() != nil:
-	case class == Fatal && !p.isDead:
+	case class == Fatal && p.kind != toDead && !p.bestEffort:
 		p.paused = true
 		p.route.fatal(p, failure)
 	case errors.Is(failure, ErrNotConnected):
@@ -137,7 +142,7 @@ func (p *pipeline) judgeTarget(c *call, confirmed int, failure error, now time.T
 		p.streak++
 		p.failedAt = now
 		p.reason = failure
-		set := &p.route.set.Retry
+		set := &p.retry
 		p.notBefore = now.Add(max(p.route.backoff(p.streak, set.Base, set.Cap), AsError(failure).After))
 		if p.streak >= downAfter && !p.down {
 			p.down, p.standby = true, true

@@ -8,7 +8,7 @@ import (
 // Full jitter, with the random numbers that routes really use: within the bound, not constant, and over all of it.
 func TestBackoffIsSpreadOverABoundThatDoublesUpToItsCap(t *testing.T) {
 	r, err := NewRoute(RouteSettings{
-		Name: "r", Sources: []Source{&simSource{b: newSimBroker()}}, Target: PipelineSettings{Sink: newSimTarget(Limits{})},
+		Name: "r", Sources: []Source{&simSource{b: newSimBroker()}}, Targets: []TargetSettings{{Sink: newSimTarget(Limits{})}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -85,9 +85,9 @@ func BenchmarkEngine(b *testing.B) {
 			src := &benchSource{n: b.N, groups: bench.groups, done: make(chan struct{})}
 			r, err := NewRoute(RouteSettings{
 				Name: "bench", Sources: []Source{src}, Order: bench.order,
-				Target: PipelineSettings{Name: "t", Sink: benchSink{Limits{
+				Targets: []TargetSettings{{Name: "t", Sink: benchSink{Limits{
 					Messages: 10, Bytes: 1 << 20, Calls: bench.calls, Run: 1, Timeout: time.Minute, Linger: 5 * time.Millisecond,
-				}}},
+				}}}},
 			})
 			if err != nil {
 				b.Fatal(err)

@@ -7,23 +7,27 @@ import "time"
 type plantedBug uint8
 
 const (
-	bugNone            plantedBug = iota
-	bugSettleEarly                // settle before the target's answer
-	bugResend                     // send again what was answered as a success
-	bugOvertake                   // a later message of a group overtakes
-	bugLoseAtStop                 // the stop settles what was not sent
-	bugSettleElsewhere            // settle a delivery over a newer connection
-	bugOutageBudget               // an outage spends attempts
-	bugForgetHeld                 // a held message is forgotten
-	bugStaleCopy                  // a copy whose connection is gone stays in its lane
-	bugHeader                     // a header is lost when a message is sent again
-	bugProperty                   // the last property is lost
-	bugBody                       // two messages of a call have each other's bodies
-	bugInvent                     // a message that nobody has put is sent
-	bugTwin                       // the second of two deliveries with one key is settled unsent
-	bugLongWait                   // the wait before a source is connected again has no bound
-	bugWindowBytes                // the window's bytes are no limit
-	bugWindowMessages             // the window's messages are no limit
+	bugNone              plantedBug = iota
+	bugSettleEarly                  // settle before the target's answer
+	bugResend                       // send again what was answered as a success
+	bugOvertake                     // a later message of a group overtakes
+	bugLoseAtStop                   // the stop settles what was not sent
+	bugSettleElsewhere              // settle a delivery over a newer connection
+	bugOutageBudget                 // an outage spends attempts
+	bugForgetHeld                   // a held message is forgotten
+	bugStaleCopy                    // a copy whose connection is gone stays in its lane
+	bugHeader                       // a header is lost when a message is sent again
+	bugProperty                     // the last property is lost
+	bugBody                         // two messages of a call have each other's bodies
+	bugInvent                       // a message that nobody has put is sent
+	bugTwin                         // the second of two deliveries with one key is settled unsent
+	bugLongWait                     // the wait before a source is connected again has no bound
+	bugWindowBytes                  // the window's bytes are no limit
+	bugWindowMessages               // the window's messages are no limit
+	bugSettleAtFirst                // settle when the first of several targets has confirmed
+	bugForgetDone                   // forget which targets have a delivery that comes again
+	bugSettleBeforeReply            // settle a request before its reply is confirmed
+	bugHalveInPlace                 // never find the one bad message of a batch: the halves stay whole
 )
 
 // settings changes the settings of a route, where this bug is one of them.

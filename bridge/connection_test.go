@@ -204,7 +204,7 @@ func (s stubborn) Send(context.Context, []Outgoing, []Result) error {
 func TestAStopDoesNotWaitForASinkThatIgnoresIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		until := make(chan struct{})
-		g := newRig(t, func(s *RouteSettings, g *rig) { s.Target.Sink = stubborn{g.target, until} })
+		g := newRig(t, func(s *RouteSettings, g *rig) { s.Targets[0].Sink = stubborn{g.target, until} })
 		g.put(50, nil)
 		g.run()
 		pass(time.Second)
@@ -344,12 +344,26 @@ func TestTheWindowBoundsMessagesOverSeveralSources(t *testing.T) {
 }
 
 func TestSettingsThatCanNotWorkAreRefused(t *testing.T) {
-	sink, source := PipelineSettings{Sink: newSimTarget(Limits{})}, []Source{&simSource{b: newSimBroker()}}
+	sink, source := newSimTarget(Limits{}), []Source{&simSource{b: newSimBroker()}}
+	dead, one := &PipelineSettings{Sink: sink}, []TargetSettings{{Sink: sink}}
+	make := func(*Message, *Message, time.Time) (*Message, error) { return nil, nil }
+	reply := &ReplySettings{PipelineSettings: *dead, Make: make}
+	many := []TargetSettings{}
+	for i := range maxTargets + 1 {
+		many = append(many, TargetSettings{Name: fmt.Sprint(i), Sink: sink})
+	}
 	for name, s := range map[string]RouteSettings{
-		"no name":              {Sources: source, Target: sink},
-		"no source":            {Name: "r", Target: sink},
-		"no target":            {Name: "r", Sources: source},
-		"dead letter and drop": {Name: "r", Sources: source, Target: sink, DeadLetter: &sink, DropDead: true},
+		"no name":               {Sources: source, Targets: one},
+		"no source":             {Name: "r", Targets: one},
+		"no target":             {Name: "r", Sources: source},
+		"no sink":               {Name: "r", Sources: source, Targets: []TargetSettings{{Name: "t"}}},
+		"two of one name":       {Name: "r", Sources: source, Targets: []TargetSettings{{Name: "t", Sink: sink}, {Name: "t", Sink: sink}}},
+		"best effort alone":     {Name: "r", Sources: source, Targets: []TargetSettings{{Sink: sink, BestEffort: true}}},
+		"too many targets":      {Name: "r", Sources: source, Targets: many},
+		"two answer":            {Name: "r", Sources: source, Targets: []TargetSettings{{Name: "a", Sink: sink, Answers: true}, {Name: "b", Sink: sink, Answers: true}}, Reply: reply},
+		"no way for answers":    {Name: "r", Sources: source, Targets: []TargetSettings{{Sink: sink, Answers: true}}},
+		"nothing makes replies": {Name: "r", Sources: source, Targets: []TargetSettings{{Sink: sink, Answers: true}}, Reply: &ReplySettings{PipelineSettings: *dead}},
+		"dead letter and drop":  {Name: "r", Sources: source, Targets: one, DeadLetter: dead, DropDead: true},
 	} {
 		if _, err := NewRoute(s); err == nil {
 			t.Errorf("%s was accepted", name)

@@ -25,8 +25,9 @@ const maxDiagnosis = 1024
 
 // deadLetter is why a message goes to the dead letter.
 type deadLetter struct {
-	reason string
-	extra  Properties
+	reason  string
+	failure Failure
+	extra   Properties
 }
 
 // diagnose words why a message goes to the dead letter.
@@ -43,14 +44,18 @@ func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 	}
 	entries := []Entry{
 		{DeadRoute, String(r.set.Name)},
-		{DeadTarget, String(r.set.Target.Name)},
 		{DeadErrorClass, String(deadClass(e))},
 		{DeadError, String(text)},
 		{DeadAttempts, Int(int32(max(it.attempts, min(it.tries, 1))))},
 		{DeadFirstTime, Long(first.UnixMilli())},
 		{DeadLastTime, Long(last.UnixMilli())},
 	}
+	target := ""
+	if it.pipe != nil { // nil: it failed before it went to any of several targets
+		target = it.pipe.name
+	}
 	optional := []Entry{
+		{DeadTarget, String(target)},
 		{DeadErrorCode, String(e.Code)},
 		{DeadRequestID, String(e.RequestID)},
 		{DeadDestination, String(m.Destination.String())},
@@ -60,7 +65,8 @@ func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 			entries = append(entries, o)
 		}
 	}
-	return &deadLetter{reason: text, extra: NewProperties(entries)}
+	failure := Failure{Class: e.Class, Code: e.Code, Text: text}
+	return &deadLetter{reason: text, failure: failure, extra: NewProperties(entries)}
 }
 
 func deadClass(e *Error) string {
@@ -76,7 +82,14 @@ const codeExpired = "Expired"
 // item and holds no lock.
 func (r *Route) divert(it *item, err error) {
 	now := time.Now()
-	if it.pipe == r.dead && r.dead != nil {
+	switch {
+	case it.pipe != nil && it.pipe.kind == toReply:
+		r.unanswered(it, err, false)
+		return
+	case it.bestEffort:
+		r.forgone(it)
+		return
+	case it.pipe != nil && it.pipe.kind == toDead:
 		r.hold(it, fmt.Sprintf("the dead letter can't take it: %v", err))
 		return
 	}
@@ -85,7 +98,9 @@ func (r *Route) divert(it *item, err error) {
 	}
 	switch {
 	case r.set.DropDead:
-		r.conclude(it, r.metrics.dropped)
+		if !r.answerFault(it, endDropped) {
+			r.conclude(it, endDropped)
+		}
 		return
 	case r.dead == nil:
 		r.hold(it, it.dead.reason)
@@ -95,7 +110,7 @@ func (r *Route) divert(it *item, err error) {
 	it.pipe = p
 	it.tries, it.attempts, it.limit, it.mark = 0, 0, 0, 0
 	it.firstFail, it.lastFail, it.err = time.Time{}, time.Time{}, nil
-	it.out.Extra, it.out.Deadline = it.dead.extra, time.Time{}
+	it.out.Extra, it.out.Deadline, it.out.Ask = it.dead.extra, time.Time{}, nil
 	if err := r.address(it); err != nil {
 		r.hold(it, fmt.Sprintf("the dead letter can't take it: %v; it went there because: %s", err, it.dead.reason))
 		return
@@ -113,6 +128,15 @@ func (r *Route) hold(it *item, reason string) {
 		r.window.leave([]*item{it})
 		return
 	}
+	if it.branch {
+		r.holdBranch(it, reason)
+		return
+	}
+	r.holdNow(it, reason)
+}
+
+// holdNow holds a delivery as a whole.
+func (r *Route) holdNow(it *item, reason string) {
 	sess := it.sess
 	held := sess.held.Add(1)
 	r.window.hold(it, reason, r.dead != nil, time.Now())
@@ -129,11 +153,14 @@ func (r *Route) hold(it *item, reason string) {
 	}
 }
 
-// conclude accepts a message at its source under an outcome of its own, without sending it.
-func (r *Route) conclude(it *item, outcome adder) {
-	if r.accept(it) {
-		outcome.Inc()
-	} else {
+// conclude ends the duty for a message in a way of its own, without a call.
+func (r *Route) conclude(it *item, e ending) {
+	switch {
+	case it.branch:
+		r.part(it, e)
+	case r.accept(it):
+		r.metrics.ended[e].Inc()
+	default:
 		r.metrics.released.Inc()
 	}
 	r.window.leave([]*item{it})
@@ -161,18 +188,48 @@ func (r *Route) dispose(moved []aside) {
 		case asideDead:
 			r.divert(a.it, a.err)
 		case asideExpired:
-			if r.set.Expired == ExpireDrop {
-				r.conclude(a.it, r.metrics.expired)
-				continue
+			r.expire(a.it)
+		case asideParted:
+			r.part(a.it, endGivenBack)
+			r.window.leave([]*item{a.it})
+		case asideReply:
+			r.reply(a.it)
+		case asideFault:
+			if !r.answerFault(a.it, endDeadLettered) {
+				r.closeExchange(a.it)
 			}
-			age := time.Since(a.it.d.Message.Expiration).Round(time.Millisecond)
-			r.divert(a.it, &Error{Class: Permanent, Code: codeExpired, Err: fmt.Errorf("expired %v ago", age)})
+		case asideLate:
+			r.metrics.replies.late.Inc()
+			r.closeExchange(a.it)
 		}
 	}
 }
 
+// expire ends a message whose time is over.
+func (r *Route) expire(it *item) {
+	switch {
+	case it.bestEffort:
+		r.forgone(it)
+		return
+	case r.set.Expired == ExpireDrop:
+		r.conclude(it, endExpired)
+		return
+	}
+	text, at := "expired", it.d.Message.Expiration
+	if at.IsZero() {
+		text, at = "the time for an answer ended", it.out.Deadline
+	}
+	age := time.Since(at).Round(time.Millisecond)
+	r.divert(it, &Error{Class: Permanent, Code: codeExpired, Err: fmt.Errorf("%s %v ago", text, age)})
+}
+
 // suppress accepts a redelivery that the target has had already.
 func (r *Route) suppress(it *item) {
+	if it.branch {
+		r.metrics.suppressed.Inc()
+		r.conclude(it, endDelivered)
+		return
+	}
 	if r.accept(it) {
 		r.metrics.suppressed.Inc()
 		r.metrics.delivered.Inc()
@@ -188,14 +245,27 @@ func (r *Route) suppress(it *item) {
 // giveBack leaves a delivery unsettled: the broker gives it again. What was learnt of it is remembered by key.
 func (r *Route) giveBack(it *item) {
 	if r.set.bug == bugLoseAtStop && r.Status().State == StateStopping {
-		r.conclude(it, r.metrics.delivered)
+		r.conclude(it, endDelivered)
+		return
+	}
+	if it.bestEffort && it.duty.settled.Load() { // nobody gives it again
+		r.forgone(it)
 		return
 	}
 	r.window.mu.Lock()
 	r.window.ghosts.remember(it, ghostAttempts)
 	r.window.mu.Unlock()
-	r.metrics.released.Inc()
+	if it.branch {
+		r.part(it, endGivenBack)
+	} else {
+		r.metrics.released.Inc()
+	}
 	r.window.leave([]*item{it})
+}
+
+// tooLate tells that nobody waits for the answer to a request any more.
+func (r *Route) tooLate(it *item, now time.Time) bool {
+	return r.set.Expired != ExpireForward && !it.out.Deadline.IsZero() && now.After(it.out.Deadline)
 }
 
 func (r *Route) expired(m *Message, now time.Time) bool {

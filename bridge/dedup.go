@@ -34,13 +34,18 @@ func (r *Route) address(it *item) error {
 	l := p.seen.Load()
 	it.out.Group, it.out.DedupID = "", ""
 	switch {
+	case p.kind == toReply:
 	case r.set.Order != OrderNone:
 		it.out.Group = it.key
 	case l.Group:
 		it.out.Group = r.groupOfItsOwn(it)
 	}
 	if l.Dedup {
-		it.out.DedupID = dedupID(r.set.Name, &it.d.Message)
+		name := r.set.Name
+		if p.kind == toReply {
+			name += "/reply"
+		}
+		it.out.DedupID = dedupID(name, &it.d.Message)
 	}
 	size, err := p.size(&it.out)
 	if err != nil {
@@ -48,21 +53,26 @@ func (r *Route) address(it *item) error {
 	}
 	it.size = size + l.Overhead
 	if l.Bytes > 0 && it.size > l.Bytes {
-		return &Error{Class: Permanent, Code: "TooLarge", Err: fmt.Errorf("%d bytes encoded, and the target takes %d", it.size, l.Bytes)}
+		return &Error{Class: Permanent, Code: codeTooLarge, Err: fmt.Errorf("%d bytes encoded, and the target takes %d", it.size, l.Bytes)}
 	}
 	return nil
 }
 
-// assign finds the lane of a message.
+const codeTooLarge = "TooLarge"
+
+// assign finds the lane of a message at its target.
 func (r *Route) assign(it *item) error {
 	switch r.set.Order {
 	case OrderStrict:
 		it.key = r.set.Name
 	case OrderGroup:
-		group := it.out.Message.GroupID
-		if r.set.Group != nil {
+		group, find := it.out.Message.GroupID, it.pipe.group
+		if find == nil {
+			find = r.set.Group
+		}
+		if find != nil {
 			var err error
-			if group, err = r.set.Group(it.out.Message); err != nil {
+			if group, err = find(it.out.Message); err != nil {
 				return &Error{Class: Permanent, Code: "Group", Err: fmt.Errorf("finding the group: %w", err)}
 			}
 		}

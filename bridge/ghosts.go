@@ -19,9 +19,10 @@ type ghosts struct {
 // ghostKey identifies a message over deliveries. The destination belongs to it: wildcards and virtual topics deliver
 // one key more than once. The timestamp guards against a sender that uses an id again.
 type ghostKey struct {
-	key   string
-	where Destination
-	stamp int64
+	key    string
+	where  Destination
+	stamp  int64
+	target uint8
 }
 
 type ghostState uint8
@@ -49,7 +50,7 @@ type ghost struct {
 
 func ghostKeyOf(it *item) ghostKey {
 	m := &it.d.Message
-	return ghostKey{key: m.Key, where: m.Destination, stamp: m.Timestamp.UnixNano()}
+	return ghostKey{key: m.Key, where: m.Destination, stamp: m.Timestamp.UnixNano(), target: it.target}
 }
 
 // remember keeps what is known of a lost item.
@@ -71,9 +72,14 @@ func (g *ghosts) remember(it *item, state ghostState) {
 	if state == ghostAttempts && it.tries == 0 && it.dead == nil {
 		return // nothing worth remembering
 	}
-	k.key, k.where.Name = strings.Clone(k.key), strings.Clone(k.where.Name) // they may be part of a whole frame
 	gh := &ghost{state: state, sess: it.sess}
 	gh.recall(it)
+	g.keep(k, gh)
+}
+
+// keep adds a ghost.
+func (g *ghosts) keep(k ghostKey, gh *ghost) {
+	k.key, k.where.Name = strings.Clone(k.key), strings.Clone(k.where.Name) // they may be part of a whole frame
 	if g.m == nil {
 		g.m = map[ghostKey]*ghost{}
 	}
@@ -81,6 +87,30 @@ func (g *ghosts) remember(it *item, state ghostState) {
 	g.oldest = append(g.oldest, k)
 	g.trim()
 	g.n.Store(int32(len(g.m)))
+}
+
+// confirm keeps that one of the targets of a lost delivery has the message.
+func (g *ghosts) confirm(root *item, target uint8) {
+	if root.d.Message.Key == "" {
+		return
+	}
+	k := ghostKeyOf(root)
+	k.target = target
+	if old, ok := g.m[k]; ok {
+		if old.state == ghostAttempts {
+			old.state = ghostConfirmed
+		}
+		return
+	}
+	g.keep(k, &ghost{state: ghostConfirmed, sess: root.sess})
+}
+
+// await keeps that a lost delivery is still on its way, once.
+func (g *ghosts) await(it *item) {
+	if !it.pending {
+		it.pending = true
+		g.remember(it, ghostPending)
+	}
 }
 
 func (gh *ghost) recall(it *item) {

@@ -11,6 +11,14 @@ type item struct {
 	sess         *session
 	pipe         *pipeline
 	lane         *lane    // while it flies in an ordered pipeline
+	duty         *duty    // of a delivery that goes to several targets: root and branches share it
+	branch       bool     // it is for one target of several, and no member of the window's list
+	bestEffort   bool     // … which is not waited for
+	target       uint8    // the place of its target in the route; dead letter and reply keep it
+	answer       *Message // the target's, until the reply is made of it
+	fault        bool     // the reply says that the request has failed
+	ending       ending   // how the duty ends once the reply is sent
+	pending      bool     // its lost delivery is remembered as being on its way; guarded by the window's lock
 	out          Outgoing // what the sink gets
 	key          string   // lane
 	size         int      // encoded bytes in a call, overhead included, at its pipeline
@@ -29,7 +37,12 @@ type item struct {
 }
 
 // stale tells that the message will come again over another connection, so that this copy must not be sent.
-func (it *item) stale() bool { return it.sess.gone.Load() || it.d.Lost() }
+func (it *item) stale() bool {
+	if it.bestEffort && it.duty.settled.Load() {
+		return false
+	}
+	return it.sess.gone.Load() || it.d.Lost()
+}
 
 // itemList is an intrusive list; an item is in one at most.
 type itemList struct {

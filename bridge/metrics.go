@@ -15,18 +15,13 @@ import (
 // + held_messages. The outcomes are delivered, dead_lettered, dropped, filtered, expired and released (given back).
 type Metrics struct {
 	received, settled, redeliveries, suppressed, ambiguous, panics, reconnects *prometheus.CounterVec
-	requests, failures, throttled, partial                                     *prometheus.CounterVec
+	requests, failures, throttled, partial, targetDropped, replies             *prometheus.CounterVec
 	requestSeconds, endToEnd                                                   *prometheus.HistogramVec
 
 	inflight, inflightBytes, oldest, held, connected, circuit, limit *prometheus.Desc
 
 	mu     sync.Mutex
 	routes map[*Route]struct{}
-}
-
-type adder interface {
-	Inc()
-	Add(float64)
 }
 
 // NewMetrics makes the metrics and registers them with reg; nil: they count, but nobody sees them. It panics when reg
@@ -40,17 +35,20 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	seconds := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 	m := &Metrics{
-		received:     counter("messages_received_total", "Messages received from the source.", "route"),
-		settled:      counter("messages_settled_total", "Messages whose duty ended, by outcome.", "route", "outcome"),
-		redeliveries: counter("redeliveries_total", "Messages that the broker marked as redelivered.", "route"),
-		suppressed:   counter("duplicates_suppressed_total", "Redeliveries accepted without sending, for the target had them.", "route"),
-		ambiguous:    counter("possible_duplicates_total", "Sends whose outcome is unknown, by target.", "route", "target"),
-		panics:       counter("panics_total", "Panics of stages, sources and sinks that were caught.", "route"),
-		reconnects:   counter("broker_reconnects_total", "Connections to the broker made after the first.", "route"),
-		requests:     counter("target_requests_total", "Calls to the target, by result: ok, partial, or the class of the error.", "route", "target", "result"),
-		failures:     counter("target_failures_total", "Failed sends of single messages, by class of error.", "route", "target", "class"),
-		throttled:    counter("throttled_total", "Calls that the target throttled.", "route", "target"),
-		partial:      counter("partial_batch_failures_total", "Calls in which some messages failed.", "route", "target"),
+		received:      counter("messages_received_total", "Messages received from the source.", "route"),
+		settled:       counter("messages_settled_total", "Messages whose duty ended, by outcome.", "route", "outcome"),
+		redeliveries:  counter("redeliveries_total", "Messages that the broker marked as redelivered.", "route"),
+		suppressed:    counter("duplicates_suppressed_total", "Redeliveries accepted without sending, for the target had them.", "route"),
+		ambiguous:     counter("possible_duplicates_total", "Sends whose outcome is unknown, by target.", "route", "target"),
+		panics:        counter("panics_total", "Panics of stages, sources and sinks that were caught.", "route"),
+		reconnects:    counter("broker_reconnects_total", "Connections to the broker made after the first.", "route"),
+		requests:      counter("target_requests_total", "Calls to the target, by result: ok, partial, or the class of the error.", "route", "target", "result"),
+		failures:      counter("target_failures_total", "Failed sends of single messages, by class of error.", "route", "target", "class"),
+		throttled:     counter("throttled_total", "Calls that the target throttled.", "route", "target"),
+		partial:       counter("partial_batch_failures_total", "Calls in which some messages failed.", "route", "target"),
+		targetDropped: counter("target_dropped_total", "Messages that a best-effort target did not get.", "route", "target"),
+		replies: counter("replies_total",
+			"Answers to requesters, by outcome: sent, fault (sent), late, orphaned, refused, failed, unwanted.", "route", "outcome"),
 		requestSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "jmsbridge_target_request_duration_seconds", Help: "How long calls to the target took.", Buckets: seconds,
 		}, []string{"route", "target"}),
@@ -75,7 +73,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 func (m *Metrics) vectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.received, m.settled, m.redeliveries, m.suppressed, m.ambiguous, m.panics, m.reconnects, m.requests, m.failures,
-		m.throttled, m.partial, m.requestSeconds, m.endToEnd,
+		m.throttled, m.partial, m.targetDropped, m.replies, m.requestSeconds, m.endToEnd,
 	}
 }
 
@@ -116,7 +114,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(m.oldest, age, name)
 		gauge(m.held, float64(held), name)
 		gauge(m.connected, float64(r.standing()), name)
-		for _, p := range r.pipelines() {
+		for _, p := range r.pipes {
 			h := p.health()
 			open := 0.0
 			if !h.works {
@@ -134,12 +132,32 @@ type routeMetrics struct {
 	name                                                          string
 	received, redeliveries, suppressed, panics, reconnects        prometheus.Counter
 	delivered, deadLettered, dropped, filtered, expired, released prometheus.Counter
+	ended                                                         [endDeadLettered + 1]prometheus.Counter
 	endToEnd                                                      prometheus.Observer
+	replies                                                       replyMetrics // of a route that answers
 }
 
-func (m *Metrics) route(name string) *routeMetrics {
+// replyMetrics count what becomes of answers.
+type replyMetrics struct{ sent, faults, late, orphaned, refused, failed, unwanted prometheus.Counter }
+
+func (m *replyMetrics) counters() ReplyCounters {
+	return ReplyCounters{
+		Sent: read(m.sent), Faults: read(m.faults), Late: read(m.late), Orphaned: read(m.orphaned), Refused: read(m.refused),
+		Failed: read(m.failed), Unwanted: read(m.unwanted),
+	}
+}
+
+// observe notes how long a delivered message has been on its way.
+func (m *routeMetrics) observe(msg *Message, now time.Time) {
+	if !msg.Timestamp.IsZero() {
+		m.endToEnd.Observe(max(now.Sub(msg.Timestamp).Seconds(), 0))
+	}
+}
+
+func (m *Metrics) route(name string, replies bool) *routeMetrics {
 	settled := func(outcome string) prometheus.Counter { return m.settled.WithLabelValues(name, outcome) }
-	return &routeMetrics{
+	answered := func(outcome string) prometheus.Counter { return m.replies.WithLabelValues(name, outcome) }
+	rm := &routeMetrics{
 		all: m, name: name,
 		received: m.received.WithLabelValues(name), redeliveries: m.redeliveries.WithLabelValues(name),
 		suppressed: m.suppressed.WithLabelValues(name), panics: m.panics.WithLabelValues(name),
@@ -148,6 +166,16 @@ func (m *Metrics) route(name string) *routeMetrics {
 		filtered: settled("filtered"), expired: settled("expired"), released: settled("released"),
 		endToEnd: m.endToEnd.WithLabelValues(name),
 	}
+	if replies {
+		rm.replies = replyMetrics{
+			sent: answered("sent"), faults: answered("fault"), late: answered("late"), orphaned: answered("orphaned"),
+			refused: answered("refused"), failed: answered("failed"), unwanted: answered("unwanted"),
+		}
+	}
+	rm.ended = [...]prometheus.Counter{
+		endFiltered: rm.filtered, endDelivered: rm.delivered, endExpired: rm.expired, endDropped: rm.dropped, endDeadLettered: rm.deadLettered,
+	}
+	return rm
 }
 
 func (m *Metrics) attach(r *Route) {
@@ -165,11 +193,12 @@ func (m *Metrics) detach(r *Route) {
 // targetMetrics are those of one pipeline.
 type targetMetrics struct {
 	ok, partial, throttled, ambiguous, partials prometheus.Counter
+	dropped                                     prometheus.Counter // of a best-effort target
 	byClass, failures                           [Ambiguous + 1]prometheus.Counter
 	seconds                                     prometheus.Observer
 }
 
-func (m *routeMetrics) target(name string) *targetMetrics {
+func (m *routeMetrics) target(name string, bestEffort bool) *targetMetrics {
 	t := &targetMetrics{
 		ok:        m.all.requests.WithLabelValues(m.name, name, "ok"),
 		partial:   m.all.requests.WithLabelValues(m.name, name, "partial"),
@@ -177,6 +206,9 @@ func (m *routeMetrics) target(name string) *targetMetrics {
 		ambiguous: m.all.ambiguous.WithLabelValues(m.name, name),
 		partials:  m.all.partial.WithLabelValues(m.name, name),
 		seconds:   m.all.requestSeconds.WithLabelValues(m.name, name),
+	}
+	if bestEffort {
+		t.dropped = m.all.targetDropped.WithLabelValues(m.name, name)
 	}
 	for c := Transient; c <= Ambiguous; c++ {
 		t.byClass[c] = m.all.requests.WithLabelValues(m.name, name, c.String())

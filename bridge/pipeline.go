@@ -8,14 +8,34 @@ import (
 	"time"
 )
 
-// pipeline is a scheduler and a sink: the target, or the dead letter. Its senders are goroutines that take a batch,
+// pipelineKind is what a pipeline is for.
+type pipelineKind uint8
+
+const (
+	toTarget pipelineKind = iota
+	toDead                // the dead letter
+	toReply               // answers to requesters
+)
+
+// pipeline is a scheduler and a sink: a target, the dead letter, or the way of replies. Its senders are goroutines that take a batch,
 // send it, settle what the sink confirmed, and take the next; they end when there is none. kick starts them.
 type pipeline struct {
 	route   *Route
 	name    string
 	sink    Sink
-	isDead  bool // the dead letter
+	kind    pipelineKind
 	metrics *targetMetrics
+	retry   RetrySettings
+
+	// Of a target:
+	index      uint8 // its place in the route
+	bestEffort bool
+	kept       int   // messages that it still has, when it is best effort; the window's lock guards this
+	keptBytes  int64 // … and their weight
+	answers    bool  // its Result.Reply goes back to the requester
+	stages     []Stage
+	group      func(*Message) (string, error)
+	ask        func(*Message, time.Time) (*Ask, error)
 
 	mu        sync.Mutex
 	sched     *scheduler // nil until connected once
@@ -80,6 +100,10 @@ const (
 	asideSuppressed                 // the target has had it over a lost connection
 	asideDead                       // to the dead letter
 	asideGivenBack                  // the route stops or pauses
+	asideParted                     // stale, and what is known of it is remembered already
+	asideReply                      // the target has answered: the answer goes to the requester
+	asideFault                      // the dead letter has it, and the requester is told
+	asideLate                       // a reply that nobody waits for any more
 )
 
 type aside struct {
@@ -88,8 +112,15 @@ type aside struct {
 	err error
 }
 
-func newPipeline(r *Route, s PipelineSettings, isDead bool) *pipeline {
-	return &pipeline{route: r, name: s.Name, sink: s.Sink, isDead: isDead, metrics: r.metrics.target(s.Name)}
+func newPipeline(r *Route, s PipelineSettings, kind pipelineKind) *pipeline {
+	return &pipeline{route: r, name: s.Name, sink: s.Sink, kind: kind, metrics: r.metrics.target(s.Name, false), retry: r.set.Retry}
+}
+
+func newTarget(r *Route, s *TargetSettings, index int) *pipeline {
+	return &pipeline{
+		route: r, name: s.Name, sink: s.Sink, metrics: r.metrics.target(s.Name, s.BestEffort), retry: s.Retry,
+		index: uint8(index), bestEffort: s.BestEffort, answers: s.Answers, stages: s.Stages, group: s.Group, ask: s.Ask,
+	}
 }
 
 // connect makes one attempt. No call runs.
@@ -99,7 +130,7 @@ func (p *pipeline) connect(ctx context.Context) error {
 	}
 	l := p.sink.Limits()
 	l.Messages, l.Calls = max(l.Messages, 1), max(l.Calls, 1)
-	ordered := p.route.set.Order != OrderNone && (l.Run > 0 || !p.isDead)
+	ordered := p.route.set.Order != OrderNone && (p.kind == toTarget || p.kind == toDead && l.Run > 0)
 	if ordered && l.Run <= 0 {
 		return &Error{Class: Fatal, Err: errors.New("the target keeps no order"), Remedy: "set order: none"}
 	}
@@ -211,14 +242,35 @@ func (p *pipeline) wakeAt(at, now time.Time) {
 	p.timer.Reset(at.Sub(now))
 }
 
+// feed takes new messages of the target, in their order. No lock is held.
+func (p *pipeline) feed(items []*item, moved []aside) []aside {
+	now := time.Now()
+	p.mu.Lock()
+	age := p.age(now)
+	for _, it := range items {
+		it.born = age
+		p.sched.push(it, now)
+	}
+	p.start(now)
+	moved = p.takeAside(moved)
+	p.mu.Unlock()
+	return moved
+}
+
 // inspect is asked by the scheduler before a message is taken. The caller holds the lock.
 func (p *pipeline) inspect(it *item, now time.Time) bool {
 	r := p.route
 	switch {
+	case p.kind == toReply:
+		if at := it.out.Message.Expiration; !at.IsZero() && now.After(at) {
+			p.aside = append(p.aside, aside{it, asideLate, nil})
+			return false
+		}
+		return true
 	case it.stale() && r.set.bug != bugStaleCopy:
 		p.aside = append(p.aside, aside{it, asideStale, nil})
 		return false
-	case it.dead == nil && r.expired(&it.d.Message, now):
+	case it.dead == nil && (r.expired(&it.d.Message, now) || r.tooLate(it, now)):
 		p.aside = append(p.aside, aside{it, asideExpired, nil})
 		return false
 	case r.window.ghosts.n.Load() == 0:
@@ -231,7 +283,7 @@ func (p *pipeline) inspect(it *item, now time.Time) bool {
 	case what == meetAccept:
 		p.aside = append(p.aside, aside{it, asideSuppressed, nil})
 	case what == meetWait:
-	case it.dead != nil && !p.isDead:
+	case it.dead != nil && p.kind == toTarget:
 		p.aside = append(p.aside, aside{it, asideDead, nil})
 	default:
 		return true

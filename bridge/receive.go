@@ -26,11 +26,13 @@ type receiver struct {
 	source Source
 	pokes  chan struct{} // there may be room, or the target may work again
 
-	sess  *session // the current connection; nil: none
-	dst   []*Delivery
-	items []*item
-	moved []aside
-	dials int // connections made, over the life of the route
+	sess     *session // the current connection; nil: none
+	dst      []*Delivery
+	items    []*item
+	branches []*item
+	ready    [][]*item // by target
+	moved    []aside
+	dials    int // connections made, over the life of the route
 
 	heads headWatch
 
@@ -158,7 +160,7 @@ func (rc *receiver) receive(ctx context.Context, alone bool) error {
 func (rc *receiver) admitted(ctx context.Context) int {
 	r := rc.route
 	for ctx.Err() == nil {
-		h := r.target.health()
+		h := r.health()
 		n := 0
 		switch {
 		case h.works:
@@ -211,48 +213,64 @@ func (rc *receiver) take(ctx context.Context, ds []*Delivery, promised int) {
 		r.anyLease.Store(&ds[0].Lease)
 	}
 	rc.items = r.window.enter(ds, rc.sess, promised, now, rc.items[:0])
-	ready := rc.items[:0]
 	for _, it := range rc.items {
-		it.pipe = r.target
-		if r.prepare(ctx, it) {
-			ready = append(ready, it)
+		rc.spread(ctx, it)
+	}
+	for i, p := range r.targets {
+		ready := rc.ready[i]
+		if len(ready) == 0 {
+			continue
 		}
+		moved := p.feed(ready, rc.moved[:0])
+		clear(ready)
+		rc.ready[i] = ready[:0]
+		r.dispose(moved)
+		clear(moved)
+		rc.moved = moved[:0]
 	}
-	if len(ready) == 0 {
-		return
-	}
-	p := r.target
-	p.mu.Lock()
-	age := p.age(now)
-	for _, it := range ready {
-		it.born = age
-		p.sched.push(it, now)
-	}
-	p.start(now)
-	moved := p.takeAside(rc.moved[:0])
-	p.mu.Unlock()
-	r.dispose(moved)
-	clear(moved)
-	rc.moved = moved[:0]
 }
 
-// prepare runs the stages and finds lane, ids and size. false: the message has gone elsewhere.
-func (r *Route) prepare(ctx context.Context, it *item) bool {
+// spread runs the route's stages and makes the message ready for each of the targets.
+func (rc *receiver) spread(ctx context.Context, it *item) {
+	r := rc.route
+	if len(r.targets) == 1 {
+		it.pipe = r.targets[0]
+	}
 	if it.d.Hold != nil {
 		r.hold(it, it.d.Hold.Error())
-		return false
+		return
 	}
 	if r.set.bug == bugTwin {
 		if sess, twice := r.twins.Swap(it.d.Message.Key, it.sess); twice && sess == it.sess {
-			r.conclude(it, r.metrics.delivered)
-			return false
+			r.conclude(it, endDelivered)
+			return
 		}
 	}
-	for _, s := range r.set.Stages {
+	if !r.through(ctx, it, r.set.Stages) {
+		return
+	}
+	if len(r.targets) == 1 {
+		if r.aim(ctx, it) {
+			rc.ready[0] = append(rc.ready[0], it)
+		}
+		return
+	}
+	rc.branches = r.window.fork(it, r.targets, rc.branches[:0])
+	for _, branch := range rc.branches {
+		if i := branch.target; r.aim(ctx, branch) {
+			rc.ready[i] = append(rc.ready[i], branch)
+		}
+	}
+	clear(rc.branches)
+}
+
+// through runs stages. false: the message has gone elsewhere.
+func (r *Route) through(ctx context.Context, it *item, stages []Stage) bool {
+	for _, s := range stages {
 		m, err := r.process(ctx, s, it.out.Message)
 		if err != nil {
 			if e := AsError(err); e.Class == Fatal {
-				r.fatal(r.target, err)
+				r.fatalStage(err)
 				r.giveBack(it)
 				return false
 			}
@@ -260,12 +278,24 @@ func (r *Route) prepare(ctx context.Context, it *item) bool {
 			return false
 		}
 		if m == nil {
-			r.conclude(it, r.metrics.filtered)
+			r.conclude(it, endFiltered)
 			return false
 		}
 		it.out.Message = m
 	}
+	return true
+}
+
+// aim runs the stages of the item's target, and finds lane, ids and size for it. false: the message has gone elsewhere.
+func (r *Route) aim(ctx context.Context, it *item) bool {
+	p := it.pipe
+	if !r.through(ctx, it, p.stages) {
+		return false
+	}
 	err := r.assign(it)
+	if err == nil && (p.answers || p.ask != nil) {
+		err = r.expectAnswer(it)
+	}
 	if err == nil {
 		err = r.address(it)
 	}
@@ -309,25 +339,35 @@ func (rc *receiver) leave() {
 	rc.sess = nil
 	r := rc.route
 	sess.gone.Store(true)
-	mine := func(it *item) bool { return it.sess == sess }
+	mine := func(it *item) bool { return it.sess == sess && !(it.bestEffort && it.duty.settled.Load()) }
 	if r.set.bug == bugStaleCopy {
 		r.released(r.window.unhold())
 		return
 	}
+	r.rememberTargets(mine)
 	var waiting []*item
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		p.mu.Lock()
 		r.window.mu.Lock()
 		for c := p.flights; c != nil; c = c.next {
 			for _, it := range c.items {
 				if mine(it) {
-					r.window.ghosts.remember(it, ghostPending)
+					r.window.ghosts.await(it)
+				}
+			}
+		}
+		if p.kind == toReply { // what has been answered must not be asked again
+			for it := range p.sched.all() {
+				if mine(it) {
+					r.window.ghosts.await(it)
 				}
 			}
 		}
 		r.window.mu.Unlock()
 		p.mu.Unlock()
-		waiting = p.purge(mine, waiting)
+		if p.kind != toReply {
+			waiting = p.purge(mine, waiting)
+		}
 	}
 	r.window.mu.Lock()
 	waiting = r.window.ghosts.purge(mine, waiting)
@@ -336,6 +376,21 @@ func (rc *receiver) leave() {
 		r.giveBack(it)
 	}
 	r.released(r.window.unhold())
+}
+
+// rememberTargets keeps which of several targets have the messages of a lost connection.
+func (r *Route) rememberTargets(mine func(*item) bool) {
+	if len(r.targets) == 1 || r.set.bug == bugForgetDone {
+		return
+	}
+	w := r.window
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for it := w.oldest; it != nil; it = it.newer {
+		if it.duty != nil && mine(it) {
+			w.rememberDone(it.duty)
+		}
+	}
 }
 
 // closeTimeout bounds a Close outside of the stop.

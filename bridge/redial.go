@@ -28,6 +28,22 @@ func (p *pipeline) redialIfLost() {
 	p.route.workers.Go(func() { p.redial(ctx) })
 }
 
+// dialBestEffort connects, beside the others, the targets that nothing waits for.
+func (r *Route) dialBestEffort() {
+	for _, p := range r.pipes {
+		if !p.bestEffort {
+			continue
+		}
+		p.mu.Lock()
+		if !p.connected && !p.redialing {
+			p.redialing = true
+			ctx := r.phaseCtx
+			r.workers.Go(func() { p.redial(ctx) })
+		}
+		p.mu.Unlock()
+	}
+}
+
 func (p *pipeline) redial(ctx context.Context) {
 	r := p.route
 	defer func() {
@@ -39,7 +55,9 @@ func (p *pipeline) redial(ctx context.Context) {
 		p.kick()
 	}()
 	for try := 1; ; try++ {
-		sleep(ctx, r.backoff(try, time.Second, r.set.ReconnectCap))
+		if try > 1 || !p.bestEffort {
+			sleep(ctx, r.backoff(try, time.Second, r.set.ReconnectCap))
+		}
 		if ctx.Err() != nil {
 			return
 		}
@@ -47,7 +65,7 @@ func (p *pipeline) redial(ctx context.Context) {
 		if err == nil {
 			return
 		}
-		if ctx.Err() == nil && ClassOf(err) == Fatal {
+		if ctx.Err() == nil && ClassOf(err) == Fatal && !p.bestEffort {
 			r.fatal(p, err)
 			return
 		}

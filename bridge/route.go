@@ -2,19 +2,22 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// Route moves messages from its sources to its target and settles each only after the target, or the dead letter, has
-// confirmed it. Run runs it once; Status may be called at any time.
+// Route moves messages from its sources to its targets and settles each only after every required target, or the dead
+// letter in its place, has confirmed it, and a request only after its reply is sent. Run runs it once; Status may be called at any time.
 type Route struct {
 	set       RouteSettings
 	metrics   *routeMetrics
 	window    *window
-	target    *pipeline
-	dead      *pipeline // nil: none
+	targets   []*pipeline
+	dead      *pipeline   // nil: none
+	replies   *pipeline   // nil: none
+	pipes     []*pipeline // all of them
 	receivers []*receiver
 	credit    atomic.Int64 // of each source; known once the target is connected
 	began     time.Time
@@ -25,9 +28,10 @@ type Route struct {
 	// A phase is the time between two pauses of the route. Run's goroutine replaces these between phases, when neither
 	// receiver nor sender nor redial runs.
 	phaseCtx    context.Context
-	probing     atomic.Bool // the phase ends with the first confirmation
-	probeCredit int         // of each source while probing: one more than are held
-	ending      atomic.Bool // the phase ends: who finishes the last call says so
+	probing     atomic.Bool              // the phase ends with the first confirmation
+	probeCredit int                      // of each source while probing: one more than are held
+	ending      atomic.Bool              // the phase ends: who finishes the last call says so
+	fatalAt     atomic.Pointer[pipeline] // whose error ended the last phase; nil: no pipeline's
 
 	fatals  chan fatalError
 	heldUp  chan struct{}
@@ -42,7 +46,7 @@ type Route struct {
 }
 
 type fatalError struct {
-	where string
+	where *pipeline // nil: no pipeline's
 	err   error
 }
 
@@ -54,23 +58,32 @@ func NewRoute(s RouteSettings) (*Route, error) {
 	}
 	set.bug.settings(&set)
 	r := &Route{
-		set: set, metrics: set.Metrics.route(set.Name), began: time.Now(),
+		set: set, metrics: set.Metrics.route(set.Name, set.Reply != nil), began: time.Now(),
 		fatals: make(chan fatalError, 1), heldUp: make(chan struct{}, 1), proved: make(chan struct{}, 1),
 		changed: make(chan struct{}, 1), pokes: make(chan struct{}, 1),
 		sendCtx: context.Background(), phaseCtx: context.Background(), probeCredit: 1,
 	}
-	r.window = &window{bytes: set.Window.Bytes, budget: set.TotalBytes, poke: r.poke}
-	r.target = newPipeline(r, set.Target, false)
+	r.window = &window{bytes: set.Window.Bytes, budget: set.TotalBytes, targets: len(set.Targets), poke: r.poke}
+	for i := range set.Targets {
+		r.targets = append(r.targets, newTarget(r, &set.Targets[i], i))
+	}
+	r.pipes = slices.Clone(r.targets)
+	if set.Reply != nil && set.Reply.Sink != nil {
+		r.replies = newPipeline(r, set.Reply.PipelineSettings, toReply)
+		r.pipes = append(r.pipes, r.replies)
+	}
 	if set.DeadLetter != nil {
 		dl := *set.DeadLetter
-		if dl.Name == "" || dl.Name == set.Target.Name {
+		if dl.Name == "" {
 			dl.Name = "dead_letter"
 		}
-		r.dead = newPipeline(r, dl, true)
+		r.dead = newPipeline(r, dl, toDead)
+		r.pipes = append(r.pipes, r.dead)
 	}
 	for _, src := range set.Sources {
 		r.receivers = append(r.receivers, &receiver{
 			route: r, source: src, pokes: make(chan struct{}, 1), dst: make([]*Delivery, receiveMost),
+			ready: make([][]*item, len(r.targets)),
 		})
 	}
 	r.status.reset(StateStarting, r.began)
@@ -156,23 +169,26 @@ func (r *Route) connectTargets(ctx context.Context, fatals *int) bool {
 }
 
 func (r *Route) connectAll(ctx context.Context) error {
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		p.mu.Lock()
 		connected := p.connected
 		p.mu.Unlock()
-		if !connected {
+		if !connected && !p.bestEffort {
 			if err := p.connectOnce(ctx); err != nil {
 				return p.naming(err)
 			}
 		}
 	}
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		p.resume()
 	}
-	l := *r.target.seen.Load()
 	credit := r.set.Credit
 	if credit <= 0 {
-		credit = DefaultCredit(l)
+		for _, p := range r.targets {
+			if !p.bestEffort {
+				credit = max(credit, DefaultCredit(*p.seen.Load()))
+			}
+		}
 	}
 	r.credit.Store(int64(credit))
 	r.window.resize(r.set.Window.Messages, r.totalCredit(), len(r.receivers))
@@ -202,13 +218,18 @@ func (r *Route) phase(ctx context.Context, probe bool) (endOfPhase, fatalError) 
 	drainSignal(r.heldUp)
 	drainSignal(r.proved)
 	credit := int(r.credit.Load())
-	r.target.probe(probe)
+	for _, p := range r.pipes {
+		if p.kind != toDead {
+			p.probe(probe && !p.bestEffort)
+		}
+	}
 	if probe {
 		credit = min(credit, r.probeCredit)
 		r.setPhase(StateProbing, nil, 0)
 	} else {
 		r.setPhase(StateRunning, nil, 0)
 	}
+	r.dialBestEffort()
 	var receiving sync.WaitGroup
 	for _, rc := range r.receivers {
 		receiving.Go(func() { rc.run(phaseCtx, credit) })
@@ -218,6 +239,7 @@ func (r *Route) phase(ctx context.Context, probe bool) (endOfPhase, fatalError) 
 	case <-ctx.Done():
 	case why = <-r.fatals:
 		end = endFatal
+		r.fatalAt.Store(why.where)
 	case <-r.heldUp:
 		end, why = r.heldEnd(probe)
 	case <-r.proved:
@@ -252,7 +274,7 @@ func (r *Route) pausePhase(ctx context.Context, end endOfPhase, why fatalError) 
 	if end != endProven {
 		r.setPhase(StateFatal, why.err, 0)
 	}
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		p.pause()
 	}
 	r.await(ctx, nil, func() bool { return !r.busy() })
@@ -264,7 +286,7 @@ func (r *Route) pausePhase(ctx context.Context, end endOfPhase, why fatalError) 
 		rc.leave()
 	}
 	if end == endFatal || end == endHeld {
-		for _, p := range r.pipelines() {
+		for _, p := range r.pipes {
 			p.close(closeTimeout)
 		}
 	}
@@ -272,7 +294,7 @@ func (r *Route) pausePhase(ctx context.Context, end endOfPhase, why fatalError) 
 
 // busy tells whether anybody but Run's goroutine holds messages, or dials.
 func (r *Route) busy() bool {
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		p.mu.Lock()
 		busy := p.hands > 0 || p.redialing
 		p.mu.Unlock()
@@ -320,27 +342,34 @@ func (r *Route) poke() {
 // fatal ends the phase because the route can't work. It may be called under a pipeline's lock.
 func (r *Route) fatal(p *pipeline, err error) {
 	select {
-	case r.fatals <- fatalError{p.name, p.naming(err)}:
+	case r.fatals <- fatalError{p, p.naming(err)}:
 	default:
 	}
 }
 
-// proven ends a probing phase. It may be called under a pipeline's lock.
+// fatalStage ends the phase because a stage can't work.
+func (r *Route) fatalStage(err error) {
+	select {
+	case r.fatals <- fatalError{nil, err}:
+	default:
+	}
+}
+
+// proven ends a probing phase when the pipeline that had failed works. It may be called under a pipeline's lock.
 func (r *Route) proven(p *pipeline) {
-	if p.isDead || !r.probing.Load() {
+	if p.kind == toDead || p.bestEffort || !r.probing.Load() {
 		return
 	}
+	if at := r.fatalAt.Load(); at == nil || at == p {
+		r.proveNow()
+	}
+}
+
+func (r *Route) proveNow() {
 	select {
 	case r.proved <- struct{}{}:
 	default:
 	}
-}
-
-func (r *Route) pipelines() []*pipeline {
-	if r.dead == nil {
-		return []*pipeline{r.target}
-	}
-	return []*pipeline{r.target, r.dead}
 }
 
 func (r *Route) totalCredit() int { return max(1, int(r.credit.Load())) * len(r.receivers) }

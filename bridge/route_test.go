@@ -41,7 +41,7 @@ func newRig(t *testing.T, change func(*RouteSettings, *rig)) *rig {
 	g.target.content, g.dead.content = g.checkContent, g.checkContent
 	set := RouteSettings{
 		Name: "r", Sources: []Source{&simSource{b: g.b}},
-		Target:     PipelineSettings{Name: "t", Sink: g.target},
+		Targets:    []TargetSettings{{Name: "t", Sink: g.target}},
 		DeadLetter: &PipelineSettings{Name: "d", Sink: g.dead},
 	}
 	if change != nil {

@@ -1,6 +1,9 @@
 package bridge
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // maxBroken bounds how many empty lanes are remembered as broken.
 const maxBroken = 1024
@@ -304,6 +307,31 @@ func (b *batch) add(it *item) {
 	b.sum += it.size
 	if it.limit > 0 && (b.smallestCap == 0 || it.limit < b.smallestCap) {
 		b.smallestCap = it.limit
+	}
+}
+
+// all ranges over what waits, in no order that means anything.
+func (s *scheduler) all() iter.Seq[*item] {
+	return func(yield func(*item) bool) {
+		if s == nil {
+			return
+		}
+		lists := []*itemList{&s.queue}
+		for _, ln := range s.lanes {
+			lists = append(lists, &ln.items)
+		}
+		for _, l := range lists {
+			for it := l.head; it != nil; it = it.next {
+				if !yield(it) {
+					return
+				}
+			}
+		}
+		for _, sl := range s.asleep.s {
+			if sl.item != nil && !yield(sl.item) {
+				return
+			}
+		}
 	}
 }
 

@@ -132,26 +132,73 @@ func (p *pipeline) settle(c *call, now time.Time) int {
 	if c.err != nil {
 		return 0
 	}
-	confirmed, accepted := 0, 0
+	r := p.route
+	confirmed, ended, accepted := 0, 0, 0
 	for i, it := range c.items {
 		if c.res[i].Err != nil {
 			continue
 		}
 		confirmed++
-		if p.route.accept(it) {
-			accepted++
-			if !p.isDead && !it.d.Message.Timestamp.IsZero() {
-				p.route.metrics.endToEnd.Observe(max(now.Sub(it.d.Message.Timestamp).Seconds(), 0))
+		e := p.ending(it)
+		switch {
+		case p.moves(it, &c.res[i]):
+		case it.branch:
+			r.part(it, e)
+		case p.kind == toReply:
+			if r.accept(it) {
+				r.metrics.ended[e].Inc()
+			} else {
+				r.metrics.released.Inc()
+			}
+		default:
+			ended++
+			if r.accept(it) {
+				accepted++
+				if p.kind == toTarget {
+					r.metrics.observe(&it.d.Message, now)
+				}
 			}
 		}
 	}
-	outcome := p.route.metrics.delivered
-	if p.isDead {
-		outcome = p.route.metrics.deadLettered
+	outcome := r.metrics.delivered
+	if p.kind == toDead {
+		outcome = r.metrics.deadLettered
 	}
 	outcome.Add(float64(accepted))
-	p.route.metrics.released.Add(float64(confirmed - accepted))
+	r.metrics.released.Add(float64(ended - accepted))
 	return confirmed
+}
+
+// ending is how the duty for a message that this pipeline's sink has confirmed ends.
+func (p *pipeline) ending(it *item) ending {
+	switch p.kind {
+	case toDead:
+		return endDeadLettered
+	case toReply:
+		if it.fault {
+			p.route.metrics.replies.faults.Inc()
+		} else {
+			p.route.metrics.replies.sent.Inc()
+		}
+		return it.ending
+	default:
+		return endDelivered
+	}
+}
+
+// moves tells whether a confirmed message has a reply to send before its duty ends, and marks it so.
+func (p *pipeline) moves(it *item, res *Result) bool {
+	r := p.route
+	switch {
+	case r.set.Reply == nil || p.kind == toReply || r.set.bug == bugSettleBeforeReply:
+		return false
+	case p.kind == toDead:
+		return r.set.Reply.Fault != nil && r.wantsReply(&it.d.Message)
+	case !p.answers || res.Reply == nil:
+		return false
+	}
+	it.answer, it.ending = res.Reply, endDelivered
+	return true
 }
 
 // landed does the part of finish that needs the lock.
@@ -171,6 +218,14 @@ func (p *pipeline) landed(c *call, confirmed int, now time.Time) {
 				it.lane.broken = false
 			}
 			p.sched.done(it, gone, time.Time{}, now)
+			if p.moves(it, &c.res[i]) {
+				why := asideReply
+				if p.kind == toDead {
+					why = asideFault
+				}
+				p.aside = append(p.aside, aside{it, why, nil})
+				continue
+			}
 			p.resolve(c, it, true)
 			c.spent = append(c.spent, it)
 			continue
@@ -185,7 +240,7 @@ func (p *pipeline) landed(c *call, confirmed int, now time.Time) {
 
 // resolve tells the memory of lost deliveries what became of an item whose connection is gone.
 func (p *pipeline) resolve(c *call, it *item, confirmed bool) {
-	if !it.stale() {
+	if !it.pending && !it.stale() {
 		return
 	}
 	w := p.route.window
@@ -212,7 +267,7 @@ func (p *pipeline) rouse(items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	for _, p := range p.route.pipelines() { // the items have owners of their own by now
+	for _, p := range p.route.pipes { // the items have owners of their own by now
 		p.kick()
 	}
 }

@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -53,6 +54,52 @@ type PipelineSettings struct {
 	Sink Sink
 }
 
+// TargetSettings are one of the places to which a route sends every message.
+type TargetSettings struct {
+	// Name is unique among the targets of a route; it is the target's label in metrics, status and dead letters.
+	// "": target.
+	Name string
+	Sink Sink
+	// Stages look at each message for this target alone, after those of the route: its own filter and transform.
+	Stages []Stage
+	// Group returns a message's group for this target; nil: the route's own Group.
+	Group func(*Message) (string, error)
+	// BestEffort means that a message settles without this target. What it can't take, or what exceeds
+	// [bestEffortMessages] or [bestEffortBytes] while it is slow, is dropped and counted.
+	BestEffort bool
+	// Answers means that the Result.Reply of this target answers the request. It needs RouteSettings.Reply, and at most
+	// one target of a route has it.
+	Answers bool
+	// Ask returns how the target's responder is to answer a request that came in at the given time; nil, or a nil Ask:
+	// no answer is wanted. An error dead-letters the message.
+	Ask func(request *Message, received time.Time) (*Ask, error)
+	// Retry is the target's own; its zero fields are the route's.
+	Retry RetrySettings
+}
+
+// ReplySettings say how the answers of a target get back to the requester.
+type ReplySettings struct {
+	// Name and Sink are where replies go.
+	PipelineSettings
+	// Timeout is how long a request without a JMSExpiration may take; 0: 30 s. It begins when the bridge receives it.
+	Timeout time.Duration
+	// Make returns the reply for a request: its destination, correlation id and time to live, which ends at the deadline.
+	// answer is the target's. nil, nil: nobody waits for one. An error means that none can be sent, and is counted. It
+	// uses the CPU only.
+	Make func(request, answer *Message, deadline time.Time) (*Message, error)
+	// Fault returns the reply for a request that failed for good; nil: failures are not answered.
+	Fault func(request *Message, failure Failure, deadline time.Time) (*Message, error)
+}
+
+// Failure is why a request failed for good.
+type Failure struct {
+	Class Class
+	// Code is the peer's own code; "" when it has none.
+	Code string
+	// Text says what went wrong, at most a kilobyte.
+	Text string
+}
+
 // RetrySettings say how often and how fast a message is tried. A failure counts as an attempt only when the target
 // answered for this message, or confirmed another one meanwhile: an outage spends nothing.
 type RetrySettings struct {
@@ -81,8 +128,11 @@ type RouteSettings struct {
 	Sources []Source
 	// Stages look at each message in turn, before the window.
 	Stages []Stage
-	// Target is where messages go.
-	Target PipelineSettings
+	// Targets are where messages go: each gets all of them, and a message settles when every one has confirmed it that is
+	// not BestEffort. At least one is, and there are at most [maxTargets].
+	Targets []TargetSettings
+	// Reply brings answers to the requester; nil: the route answers nobody.
+	Reply *ReplySettings
 	// DeadLetter takes what can never reach the target; nil: such a message is held.
 	DeadLetter *PipelineSettings
 	// DropDead drops what can never reach the target, counted. It excludes DeadLetter.
@@ -131,17 +181,12 @@ func (s *RouteSettings) withDefaults() (RouteSettings, error) {
 	if len(out.Sources) == 0 {
 		problems = append(problems, errors.New("a route needs a source"))
 	}
-	if out.Target.Sink == nil {
-		problems = append(problems, errors.New("a route needs a target"))
-	}
+	problems = append(problems, out.checkTargets()...)
 	if out.DeadLetter != nil && out.DropDead {
 		problems = append(problems, errors.New("a route has either a dead letter or drops"))
 	}
 	if len(problems) > 0 {
 		return out, fmt.Errorf("checking route %q: %w", s.Name, errors.Join(problems...))
-	}
-	if out.Target.Name == "" {
-		out.Target.Name = "target"
 	}
 	out.Retry.Attempts = orDefault(out.Retry.Attempts, 5)
 	out.Retry.Base = orDefault(out.Retry.Base, 100*time.Millisecond)
@@ -158,7 +203,65 @@ func (s *RouteSettings) withDefaults() (RouteSettings, error) {
 	if out.jitter == nil {
 		out.jitter = randomUpTo
 	}
+	for i := range out.Targets {
+		own := &out.Targets[i].Retry
+		own.Attempts = orDefault(own.Attempts, out.Retry.Attempts)
+		own.Base = orDefault(own.Base, out.Retry.Base)
+		own.Cap = orDefault(own.Cap, out.Retry.Cap)
+		own.MaxAge = orDefault(own.MaxAge, out.Retry.MaxAge)
+	}
+	if out.Reply != nil {
+		reply := *out.Reply
+		reply.Timeout = orDefault(reply.Timeout, 30*time.Second)
+		if reply.Name == "" {
+			reply.Name = "reply"
+		}
+		out.Reply = &reply
+	}
 	return out, nil
+}
+
+// maxTargets bounds the targets of a route.
+const maxTargets = 16
+
+// checkTargets judges the targets, gives them their names, and makes the slice the route's own.
+func (s *RouteSettings) checkTargets() (problems []error) {
+	s.Targets = slices.Clone(s.Targets)
+	names, required, answering := map[string]bool{}, 0, 0
+	for i := range s.Targets {
+		t := &s.Targets[i]
+		if t.Name == "" {
+			t.Name = "target"
+		}
+		if names[t.Name] {
+			problems = append(problems, fmt.Errorf("two targets are called %q", t.Name))
+		}
+		names[t.Name] = true
+		if t.Sink == nil {
+			problems = append(problems, fmt.Errorf("target %q has no sink", t.Name))
+		}
+		if !t.BestEffort {
+			required++
+		}
+		if t.Answers {
+			answering++
+		}
+	}
+	switch {
+	case len(s.Targets) == 0:
+		problems = append(problems, errors.New("a route needs a target"))
+	case len(s.Targets) > maxTargets:
+		problems = append(problems, fmt.Errorf("a route has at most %d targets", maxTargets))
+	case required == 0:
+		problems = append(problems, errors.New("a route needs a target that is not best effort"))
+	}
+	switch {
+	case answering > 1:
+		problems = append(problems, errors.New("at most one target answers"))
+	case answering > 0 && (s.Reply == nil || s.Reply.Sink == nil || s.Reply.Make == nil):
+		problems = append(problems, errors.New("a target answers, and nothing says where replies go"))
+	}
+	return problems
 }
 
 func orDefault[T int | int64 | time.Duration](v, def T) T {

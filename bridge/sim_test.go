@@ -135,10 +135,10 @@ func newSimWorld(seed int64, bug plantedBug) *simWorld {
 	w.set = RouteSettings{
 		Name: "sim", Order: Order(w.rng.IntN(3)), Expired: ExpiredPolicy(w.rng.IntN(2)),
 		Credit: 5 + w.rng.IntN(60), Drain: 5*time.Second + w.upTo(20*time.Second),
-		Target: PipelineSettings{Name: "t", Sink: w.target},
-		Window: WindowSettings{Bytes: 1000 + w.rng.Int64N(10000)},
-		jitter: func(n time.Duration) time.Duration { return w.locked(func() time.Duration { return w.upTo(n) }) },
-		bug:    bug,
+		Targets: []TargetSettings{{Name: "t", Sink: w.target}},
+		Window:  WindowSettings{Bytes: 1000 + w.rng.Int64N(10000)},
+		jitter:  func(n time.Duration) time.Duration { return w.locked(func() time.Duration { return w.upTo(n) }) },
+		bug:     bug,
 	}
 	if w.chance(0.3) {
 		w.set.Window.Bytes = 50 + w.rng.Int64N(700) // a few messages, or less than one
@@ -550,7 +550,7 @@ func (w *simWorld) audit(r *Route) {
 	if s.InFlight != 0 || s.HeldCount != 0 || s.InFlightBytes != 0 || r.window.vowed != 0 {
 		w.problem("I7", "%d in flight, %d held, %d bytes, %d promised after the stop", s.InFlight, s.HeldCount, s.InFlightBytes, r.window.vowed)
 	}
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		if p.sched != nil && (p.sched.waiting != 0 || p.sched.avail != 0 || len(p.sched.asleep.s) != 0 || p.flights != nil) {
 			w.problem("I7", "%s keeps %d waiting, %d available, %d asleep", p.name, p.sched.waiting, p.sched.avail, len(p.sched.asleep.s))
 		}

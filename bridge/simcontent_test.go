@@ -183,7 +183,7 @@ func (w *simWorld) checkDead(o *Outgoing) string {
 		case DeadRoute:
 			ok = v.Str() == w.set.Name
 		case DeadTarget:
-			ok = v.Str() == w.set.Target.Name
+			ok = v.Str() == w.set.Targets[0].Name
 		case DeadDestination:
 			ok = v.Str() == "queue:q"
 		case DeadErrorClass, DeadError, DeadErrorCode:

@@ -16,8 +16,20 @@ type Outgoing struct {
 	Attempt int
 	// Deadline is when the answer is no longer wanted; zero: none.
 	Deadline time.Time
-	// Extra are properties that the engine adds: the diagnosis of a dead letter, later a reply token.
+	// Ask says how the responder is to answer; nil: no answer is wanted.
+	Ask *Ask
+	// Extra are properties that the engine adds: the diagnosis of a dead letter.
 	Extra Properties
+}
+
+// Ask is what a request carries to a responder that answers later, over a queue.
+type Ask struct {
+	// CorrelationID is what the responder copies into its answer.
+	CorrelationID string
+	// QueueURL is the SQS queue that it answers to.
+	QueueURL string
+	// Deadline is when nobody waits for the answer any more.
+	Deadline time.Time
 }
 
 // Result is what became of one message of a batch. A nil Err means that the message is durable at the target.

@@ -46,6 +46,8 @@ type RouteStatus struct {
 	Held     []HeldMessage `json:"held,omitempty"`
 	Counters Counters      `json:"counters"`
 	Targets  []TargetState `json:"targets"`
+	// Replies counts answers; nil on a route that answers nobody.
+	Replies *ReplyCounters `json:"replies,omitempty"`
 	// Remarks are what source, sink or engine have noticed.
 	Remarks []string `json:"remarks,omitempty"`
 }
@@ -70,6 +72,17 @@ type Counters struct {
 	Suppressed uint64 `json:"suppressed"`
 }
 
+// ReplyCounters count what became of answers since the start of the process.
+type ReplyCounters struct {
+	Sent     uint64 `json:"sent"`
+	Faults   uint64 `json:"faults"`   // sent, and telling of a failure
+	Late     uint64 `json:"late"`     // dropped: the deadline had passed
+	Orphaned uint64 `json:"orphaned"` // the requester was gone
+	Refused  uint64 `json:"refused"`  // asked for at a destination that is not allowed
+	Failed   uint64 `json:"failed"`   // can't be sent: too large, or not what a message can be
+	Unwanted uint64 `json:"unwanted"` // nobody had asked for one
+}
+
 // TargetState is the state of one target or dead letter.
 type TargetState struct {
 	Name      string `json:"name"`
@@ -78,6 +91,9 @@ type TargetState struct {
 	Waiting   int    `json:"waiting"`
 	Calls     int    `json:"calls"`
 	CallLimit int    `json:"call_limit"`
+	// BestEffort tells that messages settle without this target; Dropped counts those that it did not get.
+	BestEffort bool   `json:"best_effort,omitempty"`
+	Dropped    uint64 `json:"dropped,omitempty"`
 }
 
 var (
@@ -136,7 +152,7 @@ func (r *Route) refresh() {
 	r.status.mu.Lock()
 	state, why := r.status.phase, r.status.err
 	if state == StateRunning || state == StateProbing {
-		if h := r.target.health(); !h.works {
+		if h := r.health(); !h.works {
 			state, why = StateTargetDown, h.reason
 		} else if off, never, err := r.sourceReason(); off {
 			switch {
@@ -251,9 +267,16 @@ func (r *Route) Status() RouteStatus {
 	}
 	s.Held = r.window.heldMessages(heldShown)
 	s.Counters = r.metrics.counters()
-	for _, p := range r.pipelines() {
+	if r.set.Reply != nil {
+		replies := r.metrics.replies.counters()
+		s.Replies = &replies
+	}
+	for _, p := range r.pipes {
 		h := p.health()
 		t := TargetState{Name: p.name, Works: h.works, Waiting: h.waiting, Calls: h.running, CallLimit: h.calls}
+		if p.bestEffort {
+			t.BestEffort, t.Dropped = true, read(p.metrics.dropped)
+		}
 		if h.reason != nil {
 			t.Reason = h.reason.Error()
 		}
@@ -298,10 +321,36 @@ func (p *pipeline) health() health {
 	return h
 }
 
+// health is that of all pipelines without which nothing can be received: the targets but for best effort, and replies.
+func (r *Route) health() health {
+	all := health{works: true, probes: true}
+	for _, p := range r.pipes {
+		if p.kind == toDead || p.bestEffort {
+			continue
+		}
+		h := p.health()
+		if h.works {
+			continue
+		}
+		if all.works {
+			all.reason = h.reason
+			if all.reason != nil && len(r.targets) > 1 {
+				all.reason = p.naming(h.reason)
+			}
+		}
+		all.works, all.probes = false, all.probes && h.probes
+	}
+	return all
+}
+
 // naming says which pipeline an error is about.
 func (p *pipeline) naming(err error) error {
-	if p.isDead {
+	switch p.kind {
+	case toDead:
 		return fmt.Errorf("dead letter %s: %w", p.name, err)
+	case toReply:
+		return fmt.Errorf("reply %s: %w", p.name, err)
+	default:
+		return fmt.Errorf("target %s: %w", p.name, err)
 	}
-	return fmt.Errorf("target %s: %w", p.name, err)
 }

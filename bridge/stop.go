@@ -26,7 +26,7 @@ func (r *Route) stop(force <-chan struct{}, cancelSends context.CancelFunc) erro
 	soft, cancelSoft := context.WithTimeout(context.Background(), r.set.Drain*4/5)
 	defer cancelSoft()
 
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		p.drain()
 	}
 	// What has failed waits for the broker, not for us.
@@ -38,10 +38,10 @@ func (r *Route) stop(force <-chan struct{}, cancelSends context.CancelFunc) erro
 			}
 			return func(*item) bool { return true }
 		})
-		return r.window.empty() || (!r.busy() && r.idle())
+		return r.window.finished(r.targets) || (!r.busy() && r.idle())
 	})
 	cancelSends()
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		p.pause()
 	}
 	forced := false
@@ -87,7 +87,7 @@ func (r *Route) disconnect(end time.Time, force <-chan struct{}) error {
 	for _, rc := range r.receivers {
 		rc.leave()
 	}
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		p.mu.Lock()
 		if p.timer != nil {
 			p.timer.Stop()
@@ -105,7 +105,7 @@ func (r *Route) disconnect(end time.Time, force <-chan struct{}) error {
 // called under its lock.
 func (r *Route) giveBackWaiting(which func(*pipeline) func(*item) bool) {
 	var waiting []*item
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		p.mu.Lock()
 		if p.sched != nil {
 			if match := which(p); match != nil {
@@ -121,7 +121,7 @@ func (r *Route) giveBackWaiting(which func(*pipeline) func(*item) bool) {
 
 // idle tells that no pipeline has anything waiting.
 func (r *Route) idle() bool {
-	for _, p := range r.pipelines() {
+	for _, p := range r.pipes {
 		p.mu.Lock()
 		waiting := p.sched != nil && p.sched.waiting > 0
 		p.mu.Unlock()

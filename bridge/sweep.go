@@ -11,8 +11,10 @@ func (r *Route) sweep() {
 		return
 	}
 	now := time.Now()
-	p := r.target
-	gone := p.purge(func(it *item) bool { return it.dead == nil && r.expired(&it.d.Message, now) }, nil)
+	var gone []*item
+	for _, p := range r.targets {
+		gone = p.purge(func(it *item) bool { return it.dead == nil && (r.expired(&it.d.Message, now) || r.tooLate(it, now)) }, gone)
+	}
 	moved := make([]aside, 0, len(gone))
 	for _, it := range gone {
 		moved = append(moved, aside{it, asideExpired, nil})

@@ -12,10 +12,11 @@ const heldShown = 100
 // also guards the pool of items, the held messages and the memory of lost deliveries. It is taken after a pipeline's
 // lock, and never held across a call to a source or a sink.
 type window struct {
-	limit  int
-	share  int // the most that one receiver is promised; resize knows how much that is
-	bytes  int64
-	budget *Budget
+	limit   int
+	share   int // the most that one receiver is promised; resize knows how much that is
+	bytes   int64
+	budget  *Budget
+	targets int // of the route
 
 	mu     sync.Mutex
 	oldest *item
@@ -47,12 +48,7 @@ func (w *window) enter(ds []*Delivery, sess *session, promised int, now time.Tim
 	w.vowed -= promised
 	var sum int64
 	for _, d := range ds {
-		it := w.free
-		if it == nil {
-			w.grow()
-			it = w.free
-		}
-		w.free, it.next = it.next, nil
+		it := w.fresh()
 		it.d, it.sess, it.received = d, sess, now
 		it.out.Message = &d.Message
 		it.weight = weigh(d)
@@ -75,6 +71,17 @@ func (w *window) enter(ds []*Delivery, sess *session, promised int, now time.Tim
 		w.poke()
 	}
 	return out
+}
+
+// fresh takes an item from the pool. The caller holds the lock.
+func (w *window) fresh() *item {
+	it := w.free
+	if it == nil {
+		w.grow()
+		it = w.free
+	}
+	w.free, it.next = it.next, nil
+	return it
 }
 
 func weigh(d *Delivery) int64 {
@@ -101,10 +108,19 @@ func (w *window) leave(items []*item) {
 	var sum int64
 	w.mu.Lock()
 	for _, it := range items {
+		if it.branch {
+			if it.bestEffort {
+				it.pipe.kept--
+				it.pipe.keptBytes -= it.weight
+			}
+			*it = item{next: w.free}
+			w.free = it
+			continue
+		}
 		sum += it.weight
 		w.unlink(it)
+		w.count--
 	}
-	w.count -= len(items)
 	w.used -= sum
 	poke := w.roomMade() || w.count == 0
 	w.mu.Unlock()
@@ -234,6 +250,17 @@ func (w *window) empty() bool {
 	return w.count == 0
 }
 
+// finished tells that nothing is unsettled, and that no best-effort target has anything left.
+func (w *window) finished(targets []*pipeline) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	left := w.count
+	for _, p := range targets {
+		left += p.kept
+	}
+	return left == 0
+}
+
 // resize sets how many messages fit: limit, but at least one for each source, or where that is 0, the credit of all
 // sources.
 //
@@ -255,7 +282,7 @@ func (w *window) resize(limit, credit, sources int) {
 		}
 		w.share = max(w.share, 1)
 	}
-	w.ghosts.limit = max(4*w.limit, 1024)
+	w.ghosts.limit = max(4*w.limit, 1024) * max(w.targets, 1)
 }
 
 // heldMessages lists the first held messages.
