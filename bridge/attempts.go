@@ -30,7 +30,9 @@ func (p *pipeline) failed(c *call, it *item, err error, now time.Time) {
 	case Permanent, Throttled, Fatal:
 	case Suspect:
 		if n > 1 {
-			it.limit = (n + 1) / 2
+			if r.set.bug != bugHalveInPlace {
+				it.limit = (n + 1) / 2
+			}
 		} else {
 			counted = true
 		}

@@ -230,6 +230,9 @@ func (r *Route) phase(ctx context.Context, probe bool) (endOfPhase, fatalError) 
 		r.setPhase(StateRunning, nil, 0)
 	}
 	r.dialBestEffort()
+	for _, p := range r.pipes { // replies may have waited out the pause
+		p.kick()
+	}
 	var receiving sync.WaitGroup
 	for _, rc := range r.receivers {
 		receiving.Go(func() { rc.run(phaseCtx, credit) })

@@ -43,8 +43,27 @@ func (p *pipeline) send(c *call) {
 		r.set.bug.outgoing(c.out[:n])
 	}
 	ctx := r.callContext(c, p.limits.Timeout)
+	if last := c.deadline(); !last.IsZero() {
+		bounded, cancel := context.WithDeadline(ctx, last)
+		defer cancel()
+		ctx = bounded
+	}
 	c.err = p.protect("sending", func() error { return p.sink.Send(ctx, c.out[:n], c.res[:n]) })
 	c.took = time.Since(c.started)
+}
+
+// deadline is when nobody waits for any answer of the call any more; zero: somebody does without an end.
+func (c *call) deadline() (last time.Time) {
+	for _, it := range c.items {
+		at := it.out.Deadline
+		if at.IsZero() {
+			return at
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 func grown[T any](s []T, n int) []T {

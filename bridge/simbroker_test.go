@@ -102,14 +102,29 @@ func (b *simBroker) put(group string, expires time.Time) string {
 	return key
 }
 
+// putWith adds a message that change has made its own.
+func (b *simBroker) putWith(change func(*Message)) string {
+	b.mu.Lock()
+	key := b.key(b.sent + 1)
+	b.mu.Unlock()
+	b.putChanged(key, "", time.Time{}, change)
+	return key
+}
+
 // putAs adds a message with this key at the end of the queue.
 func (b *simBroker) putAs(key, group string, expires time.Time) {
+	b.putChanged(key, group, expires, func(*Message) {})
+}
+
+func (b *simBroker) putChanged(key, group string, expires time.Time, change func(*Message)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sent++
 	now := time.Now().Truncate(time.Millisecond)
 	kept := simContent(key, b.sent, group, expires, now, b.mixed)
 	m := &simMessage{m: simContent(key, b.sent, group, expires, now, b.mixed), size: 100}
+	change(&kept)
+	change(&m.m)
 	if b.mixed {
 		m.size = 20 + b.sent*37%300
 	}

@@ -24,10 +24,11 @@ type simTarget struct {
 	fault     func(batch []Outgoing) simFault
 	refuse    func() error // asked at each Connect
 	sizeErr   func(o *Outgoing) error
-	tried     map[string]int         // calls that carried a message, by key
-	stormy    int                    // calls that run and began while there were faults
-	fresh     func(*Message)         // asked for each message of a call
-	content   func(*Outgoing) string // asked for each message of a call, at its start and its end; "": it is as it should be
+	tried     map[string]int           // calls that carried a message, by key
+	stormy    int                      // calls that run and began while there were faults
+	fresh     func(*Message)           // asked for each message of a call
+	content   func(*Outgoing) string   // asked for each message of a call, at its start and its end; "": it is as it should be
+	answer    func(*Outgoing) *Message // Result.Reply
 	wrong     []string
 }
 
@@ -136,6 +137,9 @@ func (t *simTarget) Send(ctx context.Context, batch []Outgoing, res []Result) er
 	t.store(batch, f.partial, true)
 	for i := range res {
 		res[i] = Result{ID: "x", Err: f.partial[i]}
+		if res[i].Err == nil && t.answer != nil {
+			res[i].Reply = t.answer(&batch[i])
+		}
 	}
 	return nil
 }
