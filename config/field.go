@@ -47,10 +47,15 @@ var (
 	secretType     = reflect.TypeFor[Secret]()
 	templateType   = reflect.TypeFor[Template]()
 	deadLetterType = reflect.TypeFor[DeadLetter]()
+	replyFromType  = reflect.TypeFor[ReplyFrom]()
+	patternType    = reflect.TypeFor[Pattern]()
+	expressionType = reflect.TypeFor[Expression]()
 )
 
 // isBlock tells that a type is written as a mapping.
-func isBlock(t reflect.Type) bool { return t.Kind() == reflect.Struct && t != secretType }
+func isBlock(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t != secretType && t != patternType
+}
 
 // nearest returns the word among words that differs least from word, when so little that it is likely meant; else "".
 func nearest(word string, words []string) string {

@@ -39,6 +39,16 @@ func WithURLCheck(check func(url string) error) Option {
 	return func(r *references) { r.brokerURL = check }
 }
 
+// WithExpressionCheck has jq programs judged by check.
+func WithExpressionCheck(check func(program string) error) Option {
+	return func(r *references) { r.jq = check }
+}
+
+// WithPatternCheck has event patterns judged by check, which knows their operators.
+func WithPatternCheck(check func(tree map[string]any) []PatternProblem) Option {
+	return func(r *references) { r.pattern = check }
+}
+
 // Load reads, checks and completes the configuration in a file. Nothing is dialled. When the file can't be read the
 // error is the system's; else it is an [*Error] with every mistake.
 func Load(path string, opts ...Option) (*Config, error) {
@@ -123,10 +133,12 @@ func (r *references) leaf(s string, t reflect.Type) (any, error) {
 	switch {
 	case t == secretType:
 		return r.secret(s)
+	case t == patternType:
+		return Pattern{Tree: r.patterns[s]}, nil
 	case t.Kind() == reflect.Pointer:
 		return s, nil // comes again for what it points to
 	}
-	value, err := r.expand(s, t == templateType)
+	value, err := r.expand(s, t == templateType || t == expressionType)
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +152,11 @@ func (r *references) leaf(s string, t reflect.Type) (any, error) {
 			return nil, fmt.Errorf("expected sqs, jms or the word drop, found %q", value)
 		}
 		return DeadLetter{Drop: true}, nil
+	case replyFromType:
+		if value != "call" {
+			return nil, fmt.Errorf("expected sqs, jms or the word call, found %q", value)
+		}
+		return ReplyFrom{Call: true}, nil
 	default:
 		return value, nil
 	}

@@ -34,6 +34,10 @@ type references struct {
 	openFiles bool                // files of certificates must be there
 	template  func(string) error  // judges templates; nil: only their braces are
 	brokerURL func(string) error  // judges brokers' URLs; nil: only scheme and host are
+	jq        func(string) error  // judges jq programs; nil: nobody does
+	pattern   func(map[string]any) []PatternProblem
+
+	patterns map[string]map[string]any // what is of free shape, by path; filled while the structure is read
 }
 
 // part is a piece of a string: literal text, or a reference.

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Order is which messages keep their order.
 type Order string
@@ -30,19 +27,32 @@ type Route struct {
 	Name       string        `mapstructure:"name" required:"true" doc:"unique; in logs, metrics and deduplication ids, so renaming a route forgets what was sent"`
 	Enabled    bool          `mapstructure:"enabled" doc:"false: load and check the route, but don't run it"`
 	From       From          `mapstructure:"from" required:"true" doc:"where messages come from"`
-	To         []Target      `mapstructure:"to" required:"true" doc:"where they go: one target"`
+	Filter     Pattern       `mapstructure:"filter" doc:"an EventBridge event pattern over the envelope; what does not match is accepted and counted"`
+	Transform  Expression    `mapstructure:"transform" doc:"a jq program that makes another envelope of each message's; empty drops the message"`
+	To         []Target      `mapstructure:"to" required:"true" doc:"where they go; a message is settled when every required target has confirmed it"`
 	Order      Order         `mapstructure:"order" enum:"none|group|strict" doc:"none, group (within JMSXGroupID or group_id) or strict (the whole destination)"`
 	GroupID    Template      `mapstructure:"group_id" doc:"the group of a message without JMSXGroupID, such as ${.properties.account}"`
 	DeadLetter *DeadLetter   `mapstructure:"dead_letter" doc:"sqs, jms or drop: for messages that can't be delivered; without it they are held at the broker"`
 	Expired    Expired       `mapstructure:"expired" enum:"dead_letter|drop|forward" doc:"dead_letter, drop or forward: what becomes of messages past their JMSExpiration"`
 	Retry      Retry         `mapstructure:"retry" doc:"how often a failed message is tried again"`
 	Window     Window        `mapstructure:"window" doc:"what the route may hold between broker and target"`
+	Reply      *Reply        `mapstructure:"reply" doc:"how answers get back to the requester; without it nobody is answered"`
 	Drain      time.Duration `mapstructure:"drain" min:"100ms" max:"1h" doc:"at stop, how long running sends may take to finish"`
 }
 
 // From is the source of a route: exactly one field is set.
 type From struct {
 	JMS *JMSSource `mapstructure:"jms" doc:"a queue, topic or subscription of a broker"`
+	SQS *SQSSource `mapstructure:"sqs" doc:"an Amazon SQS queue"`
+}
+
+// SQSSource is an Amazon SQS queue as a source.
+type SQSSource struct {
+	Queue      string        `mapstructure:"queue" required:"true" doc:"the queue's name, URL or ARN"`
+	Consumers  int           `mapstructure:"consumers" min:"1" max:"100" doc:"receive calls at once"`
+	Prefetch   int           `mapstructure:"prefetch" min:"0" max:"32766" doc:"most undeleted messages a consumer; 0: as the target's batches need, at most 1000"`
+	Visibility time.Duration `mapstructure:"visibility" min:"10s" max:"12h" doc:"how long a message stays hidden at a time; extended while it is worked on"`
+	Wait       time.Duration `mapstructure:"wait" min:"0s" max:"20s" doc:"how long a receive call waits for a message"`
 }
 
 // EmptyBody is what a STOMP frame of Classic with neither body nor content-length is taken for.
@@ -78,85 +88,6 @@ type JMSSource struct {
 	EmptyBody     EmptyBody   `mapstructure:"empty_body" enum:"hold|text" doc:"hold, or text: on Classic an empty frame may be a Map, Stream or Object"`
 	Exclusive     bool        `mapstructure:"exclusive" doc:"true: subscribe exclusively (Classic) even where order does not need it"`
 	Acknowledge   Acknowledge `mapstructure:"acknowledge" enum:"individual|cumulative" doc:"individual, or cumulative: faster, Classic only, more duplicates after a crash"`
-}
-
-// Target is where a route's messages go: exactly one field is set.
-type Target struct {
-	SQS  *SQSTarget  `mapstructure:"sqs" doc:"an Amazon SQS queue"`
-	JMS  *JMSTarget  `mapstructure:"jms" doc:"a queue or topic of a broker"`
-	File *FileTarget `mapstructure:"file" doc:"a file of JSON lines"`
-}
-
-// SQSBody is what the body of an SQS message holds.
-type SQSBody string
-
-// The bodies.
-const (
-	SQSBodyPlain    SQSBody = "body"
-	SQSBodyEnvelope SQSBody = "envelope"
-)
-
-// ObjectBody is what becomes of a message with a serialised Java object.
-type ObjectBody string
-
-// The policies for objects.
-const (
-	ObjectReject ObjectBody = "reject"
-	ObjectBase64 ObjectBody = "base64"
-)
-
-// SQSTarget is an Amazon SQS queue as a target or dead letter.
-type SQSTarget struct {
-	Queue      string     `mapstructure:"queue" required:"true" doc:"the queue's name, URL or ARN"`
-	Body       SQSBody    `mapstructure:"body" enum:"body|envelope" doc:"body (headers and properties as attributes) or envelope (all in JSON)"`
-	GroupID    Template   `mapstructure:"group_id" doc:"for this target instead of the route's group_id"`
-	Attributes []string   `mapstructure:"attributes" doc:"the properties that stay attributes of their own when there are more than ten"`
-	Object     ObjectBody `mapstructure:"object" enum:"reject|base64" doc:"reject (to the dead letter) or base64: for serialised Java objects, which are never read"`
-}
-
-// JMSTarget is a queue or topic of a broker as a target or dead letter.
-type JMSTarget struct {
-	Broker string   `mapstructure:"broker" required:"true" doc:"the name of a broker"`
-	Queue  Template `mapstructure:"queue" doc:"the queue to send to; a template needs allow"`
-	Topic  Template `mapstructure:"topic" doc:"or the topic; a template needs allow"`
-	Allow  []string `mapstructure:"allow" doc:"the names that a template may make, with * for any letters"`
-}
-
-// Allows tells whether a name that the target's template made may be sent to.
-func (t *JMSTarget) Allows(name string) bool {
-	for _, pattern := range t.Allow {
-		if matchesStars(pattern, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// matchesStars matches name against a pattern in which each * stands for any letters, none included.
-func matchesStars(pattern, name string) bool {
-	parts := strings.Split(pattern, "*")
-	last := len(parts) - 1
-	if last == 0 {
-		return pattern == name
-	}
-	name, ok := strings.CutPrefix(name, parts[0])
-	if !ok {
-		return false
-	}
-	for _, p := range parts[1:last] {
-		i := strings.Index(name, p)
-		if i < 0 {
-			return false
-		}
-		name = name[i+len(p):]
-	}
-	return strings.HasSuffix(name, parts[last])
-}
-
-// FileTarget is a file of JSON envelopes, one a line.
-type FileTarget struct {
-	Path   string `mapstructure:"path" required:"true" doc:"the file to append to; \"-\": standard output"`
-	NoSync bool   `mapstructure:"no_sync" doc:"true: don't wait for the disk; a crash of the machine loses the last lines"`
 }
 
 // DeadLetter takes what a route can't deliver: one of SQS and JMS is set, or Drop.

@@ -21,9 +21,8 @@ type structure struct {
 
 // later names keys that the grammar reserves and this version does not offer, by the type they stand in.
 var later = map[reflect.Type][]string{
-	reflect.TypeFor[Route]():     {"filter", "transform", "reply"},
-	reflect.TypeFor[From]():      {"sqs"},
-	reflect.TypeFor[Target]():    {"lambda", "eventbridge", "sns", "step_functions", "kinesis", "firehose", "s3", "required"},
+	reflect.TypeFor[Target]():    {"sns", "step_functions", "kinesis", "firehose", "s3"},
+	reflect.TypeFor[Reply]():     {"correlation"},
 	reflect.TypeFor[SQSTarget](): {"dialect", "claim_check"},
 }
 
@@ -129,6 +128,14 @@ func (s *structure) value(n ast.Node, f field, t reflect.Type, path string) any 
 			return word
 		}
 		s.addAt(at, path, fmt.Sprintf("expected sqs, jms or the word drop, found %q", word), "")
+	case t == replyFromType && isString(n):
+		word, _ := text(n)
+		if word == "call" {
+			return word
+		}
+		s.addAt(at, path, fmt.Sprintf("expected sqs, jms or the word call, found %q", word), "")
+	case t == patternType:
+		return s.pattern(n, path)
 	case isBlock(t):
 		if values := s.block(n, t, path); values != nil {
 			return values
@@ -199,7 +206,7 @@ func (s *structure) judge(raw string, f field, t reflect.Type) error {
 		_, err := s.refs.secret(raw)
 		return err
 	}
-	value, err := s.refs.expand(raw, t == templateType)
+	value, err := s.refs.expand(raw, t == templateType || t == expressionType)
 	switch {
 	case err != nil:
 		return err

@@ -7,6 +7,7 @@ type Config struct {
 	Brokers []Broker `mapstructure:"brokers" doc:"the JMS brokers that routes name"`
 	AWS     AWS      `mapstructure:"aws" doc:"how AWS is reached; without it the SDK's own defaults hold"`
 	Admin   Admin    `mapstructure:"admin" doc:"the HTTP listener for health, metrics and status"`
+	Store   Store    `mapstructure:"store" doc:"where outcomes are kept that have to survive a restart; for reply.once"`
 	Log     Log      `mapstructure:"log" doc:"what is logged, and how"`
 	Limits  Limits   `mapstructure:"limits" doc:"bounds for the whole process"`
 	Routes  []Route  `mapstructure:"routes" required:"true" doc:"what is moved from where to where"`
@@ -33,6 +34,7 @@ type Broker struct {
 	Password       Secret        `mapstructure:"password" doc:"its password, best as ${env:NAME} or ${file:PATH}; read again at each reconnect"`
 	TLS            TLS           `mapstructure:"tls" doc:"for +ssl URLs; the system's certificates are trusted by default"`
 	AllowPlaintext bool          `mapstructure:"allow_plaintext" doc:"true: send passwords and messages without TLS to a host that is not loopback"`
+	ARN            string        `mapstructure:"arn" doc:"the ARN of an Amazon MQ broker, for eventSourceArn of the payload aws:mq"`
 	ClientID       string        `mapstructure:"client_id" doc:"the JMS client id of durable subscriptions that have none of their own; \"\": jmsbridge-ROUTE"`
 	HeartBeat      time.Duration `mapstructure:"heart_beat" min:"500ms" max:"5m" doc:"how often each side shows that it lives"`
 }

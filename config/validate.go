@@ -18,6 +18,7 @@ func validate(c *Config, l *problemList, refs *references) {
 	v.brokers()
 	v.aws()
 	v.admin()
+	v.store()
 	v.routes()
 }
 
@@ -60,8 +61,15 @@ func (v *validator) value(value reflect.Value, f field, path string) {
 }
 
 func (v *validator) leaf(value reflect.Value, f field, path string) {
-	if value.Type() == templateType {
+	switch value.Type() {
+	case templateType:
 		v.template(Template(value.String()), path)
+	case expressionType:
+		v.expression(Expression(value.String()), path)
+	case patternType:
+		p, _ := value.Interface().(Pattern)
+		v.pattern(p, path)
+		return
 	}
 	if f.max == "" {
 		return
@@ -207,6 +215,12 @@ func (v *validator) aws() {
 	}
 	if a.ExternalID != "" && a.RoleARN == "" {
 		v.add("aws.external_id", "external_id is for role_arn, which is not set", "")
+	}
+}
+
+func (v *validator) store() {
+	if s := v.config.Store; s.Bolt != nil && s.DynamoDB != nil {
+		v.add("store", "a store is one of bolt and dynamodb", "bolt for one process, dynamodb for several")
 	}
 }
 

@@ -19,6 +19,7 @@ func (v *validator) routes() {
 		v.targets(r, path)
 		v.deadLetter(r, path)
 		v.order(r, path)
+		v.reply(r, path)
 		v.clientID(r, clients, path)
 		v.file(r, files, path)
 		if r.Retry.Min > r.Retry.Max {
@@ -34,8 +35,16 @@ func (v *validator) routes() {
 
 func (v *validator) source(r *Route, path string) {
 	s := r.From.JMS
-	if s == nil {
-		return // "from" or "jms" is missing, which is reported as required
+	switch {
+	case r.From.JMS != nil && r.From.SQS != nil:
+		v.add(join(path, "from"), "a route has one source: jms or sqs", "write a second route")
+		return
+	case r.From.SQS != nil:
+		v.sqsSource(r, join(path, "from.sqs"))
+		return
+	case s == nil:
+		v.addMissing(join(path, "from"), "a source needs one of jms and sqs")
+		return
 	}
 	path = join(path, "from.jms")
 	v.broker(s.Broker, path)
@@ -104,28 +113,67 @@ func (v *validator) destination(queue, topic, path string) {
 	}
 }
 
+// maxTargets bounds the targets of a route.
+const maxTargets = 16
+
 func (v *validator) targets(r *Route, path string) {
+	names, required := map[string]int{}, 0
 	for i := range r.To {
 		here := join(path, "to") + "[" + strconv.Itoa(i) + "]"
-		if i > 0 {
-			v.add(here, "a second target is not supported yet", "supported now: one target a route; write a second route from a second queue or subscription")
-			continue
-		}
 		t := &r.To[i]
-		switch countSet(t.SQS != nil, t.JMS != nil, t.File != nil) {
+		switch countSet(t.SQS != nil, t.JMS != nil, t.Lambda != nil, t.EventBridge != nil, t.File != nil) {
 		case 0:
-			v.addMissing(here, "a target needs one of sqs, jms and file")
+			v.addMissing(here, "a target needs one of sqs, jms, lambda, eventbridge and file")
 		case 1:
 		default:
-			v.add(here, "a target has one of sqs, jms and file", "write each target as an entry of its own")
+			v.add(here, "a target has one of sqs, jms, lambda, eventbridge and file", "write each target as an entry of its own")
 		}
-		if t.SQS != nil {
-			v.sqs(t.SQS, join(here, "sqs"))
+		v.targetName(names, t, i, here)
+		if t.Required {
+			required++
 		}
-		if t.JMS != nil {
-			v.jms(t.JMS, join(here, "jms"))
-			v.noLoop(r, t.JMS, join(here, "jms"), "the route would feed itself: its target is its source")
+		if t.Retry != nil && t.Retry.Min > t.Retry.Max {
+			v.add(join(here, "retry.min"), fmt.Sprintf("min (%v) is longer than max (%v)", printDuration(t.Retry.Min), printDuration(t.Retry.Max)), "")
 		}
+		v.target(r, t, here)
+	}
+	if len(r.To) > maxTargets {
+		v.add(join(path, "to"), fmt.Sprintf("%d targets are more than %d", len(r.To), maxTargets), "")
+	}
+	if len(r.To) > 0 && required == 0 {
+		v.add(join(path, "to"), "no target is required: messages would be accepted wherever they go", "leave required out on at least one")
+	}
+}
+
+// targetName checks a target's own name.
+func (v *validator) targetName(seen map[string]int, t *Target, i int, path string) {
+	if t.Name == "" {
+		return
+	}
+	if before, twice := seen[t.Name]; twice {
+		v.add(join(path, "name"), fmt.Sprintf("a second target named %q", t.Name), fmt.Sprintf("the first is to[%d]", before))
+		return
+	}
+	seen[t.Name] = i
+	if !isName(t.Name) || t.Name == "dead_letter" || t.Name == "reply" {
+		v.add(join(path, "name"), fmt.Sprintf("%q is no name of a target", t.Name), "use up to 64 letters, digits, - _ and ., beginning with a letter or digit; not dead_letter or reply")
+	}
+}
+
+func (v *validator) target(r *Route, t *Target, path string) {
+	switch {
+	case t.SQS != nil:
+		v.sqs(t.SQS, join(path, "sqs"))
+		if s := r.From.SQS; s != nil && s.Queue != "" && s.Queue == t.SQS.Queue {
+			v.add(join(path, "sqs.queue"), "the route would feed itself: its target is its source", "use another queue")
+		}
+	case t.JMS != nil:
+		v.jms(t.JMS, join(path, "jms"))
+		v.noLoop(r, t.JMS, join(path, "jms"), "the route would feed itself: its target is its source")
+	case t.Lambda != nil:
+		v.lambda(r, t.Lambda, join(path, "lambda"))
+	case t.EventBridge != nil:
+		v.eventBridge(r, t.EventBridge, join(path, "eventbridge"))
 	}
 }
 
@@ -176,6 +224,26 @@ func (v *validator) jms(t *JMSTarget, path string) {
 	}
 }
 
+// expression checks a jq program.
+func (v *validator) expression(e Expression, path string) {
+	if e == "" || v.refs.jq == nil {
+		return
+	}
+	if err := v.refs.jq(string(e)); err != nil {
+		v.add(path, err.Error(), "")
+	}
+}
+
+// pattern checks an event pattern.
+func (v *validator) pattern(p Pattern, path string) {
+	if p.Tree == nil || v.refs.pattern == nil {
+		return
+	}
+	for _, problem := range v.refs.pattern(p.Tree) {
+		v.add(join(path, problem.Path), problem.Text, problem.Hint)
+	}
+}
+
 // template checks a template: with the judge of its expressions, or at least its braces.
 func (v *validator) template(t Template, path string) {
 	if v.refs.template != nil {
@@ -217,6 +285,9 @@ func (v *validator) deadLetter(r *Route, path string) {
 			if t := r.To[i].SQS; t != nil && t.Queue != "" && t.Queue == d.SQS.Queue {
 				v.add(join(path, "sqs.queue"), "the dead letter is the target itself", "use a queue of its own")
 			}
+		}
+		if s := r.From.SQS; s != nil && s.Queue != "" && s.Queue == d.SQS.Queue {
+			v.add(join(path, "sqs.queue"), "the dead letter is the route's own source: a bad message would go round for ever", "use another queue")
 		}
 	}
 	if d.JMS != nil {

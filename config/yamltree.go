@@ -24,6 +24,7 @@ func positionOf(n ast.Node) position {
 type tree struct {
 	root    ast.Node // nil: the file is empty
 	at      map[string]position
+	inner   map[string]position // places inside what is of free shape
 	anchors map[string]ast.Node
 }
 
@@ -31,6 +32,9 @@ type tree struct {
 func (t *tree) find(path string) position {
 	for path != "" {
 		if at, ok := t.at[path]; ok {
+			return at
+		}
+		if at, ok := t.inner[path]; ok {
 			return at
 		}
 		path = parentPath(path)
@@ -45,7 +49,7 @@ func parseTree(data []byte, l *problemList) *tree {
 		l.addSyntax(data, err)
 		return nil
 	}
-	t := &tree{at: map[string]position{}, anchors: map[string]ast.Node{}}
+	t := &tree{at: map[string]position{}, inner: map[string]position{}, anchors: map[string]ast.Node{}}
 	for i, doc := range file.Docs {
 		if i > 0 && doc.Body != nil {
 			l.addAt(positionOf(doc.Body), "", "a second YAML document begins here", "one file holds one configuration")
