@@ -30,6 +30,9 @@ type Delivery struct {
 	// Hold, if set, says why this message can't be passed on as what it is, or can't be settled, over this wire. The
 	// engine holds such a delivery: it stays unsettled, is named and counted, and the others go on.
 	Hold error
+	// Refuse, if set, says why this message is not what it claims to be, although it can be settled. The engine sends it
+	// to the dead letter as it stands.
+	Refuse error
 	// Lease and Tag settle the delivery at its source.
 	Lease Lease
 	Tag   uint64

@@ -246,6 +246,10 @@ func (rc *receiver) spread(ctx context.Context, it *item) {
 			return
 		}
 	}
+	if it.d.Refuse != nil {
+		r.divert(it, Classed(Permanent, it.d.Refuse))
+		return
+	}
 	if !r.through(ctx, it, r.set.Stages) {
 		return
 	}

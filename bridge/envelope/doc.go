@@ -8,6 +8,8 @@
 //	message_id correlation_id reply_to type destination timestamp expiration priority persistent redelivered
 //	delivery_count group_id group_seq user_id properties property_types body_type body_type_inferred body body_types
 //
+// An envelope that asks for an answer has one more, reply, behind them; see [AppendRequest].
+//
 // Destinations are written "queue:NAME", "topic:NAME", "temp-queue:NAME", "temp-topic:NAME"; instants in RFC 3339, UTC,
 // with milliseconds (years outside 0 to 9999, which RFC 3339 can't say but a Java long can, with a sign and at least
 // six digits, as ISO 8601 and ECMAScript have it). priority, persistent, redelivered and body_type are always there.

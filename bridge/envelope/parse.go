@@ -174,6 +174,8 @@ func (p *parser) field(m *bridge.Message, name string) (err error) {
 		p.properties, err = p.skip()
 	case "property_types":
 		p.propertyTypes, err = p.skip()
+	case "reply":
+		_, err = p.skip() // how to answer, which is no part of the message
 	default:
 		err = p.bodyField(name)
 	}

@@ -21,7 +21,7 @@ import (
 const (
 	contentType = "application/x-amz-json-1.0"
 	userAgent   = "jmsbridge"
-	// maxAnswer bounds what is read of an answer.
+	// maxAnswer bounds what is read of an answer, unless the caller says otherwise.
 	maxAnswer = 4 << 20
 	// keptBuffer is the largest buffer that is kept from one call to the next.
 	keptBuffer = 2 << 20
@@ -29,6 +29,9 @@ const (
 
 // Caller makes calls of one operation of a service that speaks AWS's JSON protocol 1.0. It is safe for concurrent use.
 type Caller struct {
+	// MaxAnswer bounds the bytes that are read of an answer. It is not changed once calls are made.
+	MaxAnswer int
+
 	client *Client
 	signer signer
 	plain  *http.Request // what each request begins as
@@ -64,7 +67,7 @@ func (c *Client) Caller(e Endpoint, target string) (*Caller, error) {
 		Method: http.MethodPost, URL: u, Host: host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
 	call := &Caller{
-		client: c, plain: plain, target: []string{target},
+		MaxAnswer: maxAnswer, client: c, plain: plain, target: []string{target},
 		head:   "POST\n" + httpbinding.EscapePath(u.EscapedPath(), false) + "\n\ncontent-length:",
 		middle: "\ncontent-type:" + contentType + "\nhost:" + host + "\nx-amz-date:",
 		tail:   "\nx-amz-target:" + target + "\nx-amzn-query-mode:true\n\n",
@@ -189,7 +192,8 @@ var errTooLong = errors.New("the answer is too long")
 // read reads the answer's body.
 func (call *Call) read(res *http.Response) error {
 	b := call.Answer[:0]
-	if n := res.ContentLength; n > maxAnswer {
+	most := call.caller.MaxAnswer
+	if n := res.ContentLength; n > int64(most) {
 		return errTooLong
 	} else if need := int(n) + 1; n > 0 && cap(b) < need { // one more, to see the end without growing
 		b = make([]byte, 0, need)
@@ -207,7 +211,7 @@ func (call *Call) read(res *http.Response) error {
 		if err != nil {
 			return err
 		}
-		if len(b) > maxAnswer {
+		if len(b) > most {
 			return errTooLong
 		}
 	}

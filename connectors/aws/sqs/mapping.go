@@ -48,7 +48,10 @@ func (w *work) fill(f *form, o *bridge.Outgoing) error {
 		return err
 	}
 	if !f.envelope {
-		w.headers(m)
+		w.headers(m, o.Ask != nil)
+	}
+	if o.Ask != nil {
+		w.ask(o.Ask)
 	}
 	for i := range diagnosis {
 		if v, ok := o.Extra.Lookup(diagnosis[i]); ok {
@@ -102,7 +105,7 @@ func (w *work) fillBody(f *form, o *bridge.Outgoing) error {
 		}
 	}
 	if f.envelope {
-		return w.json(func(dst []byte) ([]byte, error) { return envelope.Append(dst, m) }, encodingEnvelope)
+		return w.json(func(dst []byte) ([]byte, error) { return envelope.AppendRequest(dst, m, o.Ask) }, encodingEnvelope)
 	}
 	w.bodyType(m.Body)
 	data := m.Body.Data()
@@ -168,9 +171,13 @@ func (w *work) mark(name, value string, rank int32) {
 }
 
 // headers makes attributes of the headers that are set.
-func (w *work) headers(m *bridge.Message) {
+func (w *work) headers(m *bridge.Message, asked bool) {
 	w.header(headerMessageID, nameMessageID, m.ID, rankMessageID)
-	w.header(headerCorrelationID, nameCorrelationID, m.CorrelationID, rankCorrelationID)
+	if asked && m.CorrelationID != "" {
+		w.leftHeader |= headerCorrelationID // its place is taken by the one that the answer has to carry
+	} else {
+		w.header(headerCorrelationID, nameCorrelationID, m.CorrelationID, rankCorrelationID)
+	}
 	w.header(headerType, nameType, m.Type, rankType)
 	w.destination(headerDestination, nameDestination, m.Destination)
 	w.destination(headerReplyTo, nameJMSReplyTo, m.ReplyTo)
@@ -194,6 +201,12 @@ func (w *work) headers(m *bridge.Message) {
 	if m.GroupSeq != 0 {
 		w.integer(headerGroupSeq, nameGroupSeq, typeInt, int64(m.GroupSeq))
 	}
+}
+
+// ask tells the responder how to answer, in the attributes of AWS's point-to-point samples.
+func (w *work) ask(a *bridge.Ask) {
+	w.mark(nameCorrelationID, a.CorrelationID, rankCorrelationID)
+	w.mark(nameReplyTo, a.QueueURL, rankReplyTo)
 }
 
 func (w *work) header(bit header, name, value string, rank int32) {
