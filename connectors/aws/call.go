@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,15 +21,14 @@ import (
 )
 
 const (
-	contentType = "application/x-amz-json-1.0"
-	userAgent   = "jmsbridge"
+	userAgent = "jmsbridge"
 	// maxAnswer bounds what is read of an answer, unless the caller says otherwise.
 	maxAnswer = 4 << 20
 	// keptBuffer is the largest buffer that is kept from one call to the next.
 	keptBuffer = 2 << 20
 )
 
-// Caller makes calls of one operation of a service that speaks AWS's JSON protocol 1.0. It is safe for concurrent use.
+// Caller makes calls of one operation of a service. It is safe for concurrent use.
 type Caller struct {
 	// MaxAnswer bounds the bytes that are read of an answer. It is not changed once calls are made.
 	MaxAnswer int
@@ -35,9 +36,10 @@ type Caller struct {
 	client *Client
 	signer signer
 	plain  *http.Request // what each request begins as
-	target []string
+	fixed  http.Header   // the headers that are the same each time
 
-	head, middle, tail string // of the canonical request
+	head, middle, between, tail string // of the canonical request
+	signed, signedToken         string // the names of the signed headers, without and with a token
 
 	calls sync.Pool
 }
@@ -47,9 +49,29 @@ type Endpoint struct {
 	URL, Region, Service string
 }
 
-// Caller returns a caller of an operation ("AmazonSQS.SendMessageBatch").
+// Operation is the shape of a service's calls. Each is a POST.
+type Operation struct {
+	// Path is what the URL's path ends with, escaped; "" where the service has one path for all.
+	Path string
+	// Query is the query, escaped and sorted by name; "" for none.
+	Query string
+	// ContentType is that of the request.
+	ContentType string
+	// Headers are further headers, which are signed: names in canonical form, values that need no trimming.
+	Headers map[string]string
+}
+
+// Caller returns a caller of an operation of a service that speaks AWS's JSON protocol 1.0, with the error codes of its
+// old protocol ("AmazonSQS.SendMessageBatch").
 func (c *Client) Caller(e Endpoint, target string) (*Caller, error) {
-	u, err := url.Parse(e.URL)
+	return c.CallerOf(e, Operation{
+		ContentType: "application/x-amz-json-1.0", Headers: map[string]string{"X-Amz-Target": target, "X-Amzn-Query-Mode": "true"},
+	})
+}
+
+// CallerOf returns a caller of an operation.
+func (c *Client) CallerOf(e Endpoint, o Operation) (*Caller, error) {
+	u, err := url.Parse(strings.TrimSuffix(e.URL, "/") + o.Path)
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
 		return nil, &bridge.Error{
 			Class: bridge.Fatal, Code: "Configuration",
@@ -59,6 +81,7 @@ func (c *Client) Caller(e Endpoint, target string) (*Caller, error) {
 	if u.Path == "" {
 		u.Path = "/"
 	}
+	u.RawQuery = o.Query
 	host := u.Host
 	if p := u.Port(); p == "443" && u.Scheme == "https" || p == "80" && u.Scheme == "http" {
 		host = strings.TrimSuffix(host, ":"+p)
@@ -66,14 +89,39 @@ func (c *Client) Caller(e Endpoint, target string) (*Caller, error) {
 	plain := &http.Request{
 		Method: http.MethodPost, URL: u, Host: host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 	}
-	call := &Caller{
-		MaxAnswer: maxAnswer, client: c, plain: plain, target: []string{target},
-		head:   "POST\n" + httpbinding.EscapePath(u.EscapedPath(), false) + "\n\ncontent-length:",
-		middle: "\ncontent-type:" + contentType + "\nhost:" + host + "\nx-amz-date:",
-		tail:   "\nx-amz-target:" + target + "\nx-amzn-query-mode:true\n\n",
-	}
+	call := &Caller{MaxAnswer: maxAnswer, client: c, plain: plain, fixed: http.Header{"Content-Type": {o.ContentType}, "User-Agent": {userAgent}}}
+	call.canonical(httpbinding.EscapePath(u.EscapedPath(), false), host, o)
 	call.signer.region, call.signer.service = e.Region, e.Service
 	return call, nil
+}
+
+// canonical writes what of the canonical request is the same each time. Its headers are sorted by name: what stands
+// before x-amz-date, between that and x-amz-security-token, and behind both.
+func (c *Caller) canonical(path, host string, o Operation) {
+	const date, token = "x-amz-date", "x-amz-security-token"
+	c.head = "POST\n" + path + "\n" + o.Query + "\ncontent-length:"
+	c.middle = "\ncontent-type:" + o.ContentType + "\nhost:" + host
+	before, between, behind := "content-length;content-type;host", "", ""
+	for _, name := range slices.Sorted(maps.Keys(o.Headers)) {
+		value, lower := o.Headers[name], strings.ToLower(name)
+		c.fixed[name] = []string{value}
+		line := "\n" + lower + ":" + value
+		switch {
+		case lower < date:
+			c.middle += line
+			before += ";" + lower
+		case lower < token:
+			c.between += line
+			between += ";" + lower
+		default:
+			c.tail += line
+			behind += ";" + lower
+		}
+	}
+	c.middle += "\n" + date + ":"
+	c.tail += "\n\n"
+	c.signed = before + ";" + date + between + behind
+	c.signedToken = before + ";" + date + between + ";" + token + behind
 }
 
 // Call is one request and its answer, with buffers that are used again.
@@ -84,6 +132,8 @@ type Call struct {
 	Answer []byte
 	// RequestID is AWS's id of the request.
 	RequestID string
+	// Header is the answer's; valid until Release.
+	Header http.Header
 
 	caller  *Caller
 	header  http.Header
@@ -109,14 +159,9 @@ func (c *Caller) Acquire() *Call {
 		return call
 	}
 	call := &Call{caller: c}
-	call.header = http.Header{
-		"Content-Type":      {contentType},
-		"User-Agent":        {userAgent},
-		"X-Amz-Target":      c.target,
-		"X-Amzn-Query-Mode": {"true"},
-		"X-Amz-Date":        call.values[atDate][:],
-		"Authorization":     call.values[atAuthorization][:],
-	}
+	call.header = maps.Clone(c.fixed)
+	call.header["X-Amz-Date"] = call.values[atDate][:]
+	call.header["Authorization"] = call.values[atAuthorization][:]
 	// net/http writes header and body at once only where it knows that the reader is in memory: bytes.Reader in
 	// io.NopCloser, and no type of ours. So what it does is learnt through a trace.
 	call.body = io.NopCloser(&call.reader)
@@ -135,11 +180,11 @@ func (call *Call) Release() {
 	if call.dirty || call.writing.Load() != 0 || cap(call.Body) > keptBuffer || cap(call.Answer) > keptBuffer {
 		return
 	}
-	call.Body, call.Answer, call.RequestID = call.Body[:0], call.Answer[:0], ""
+	call.Body, call.Answer, call.RequestID, call.Header = call.Body[:0], call.Answer[:0], "", nil
 	call.caller.calls.Put(call)
 }
 
-// Do signs and sends the call once and reads the answer into Answer. A nil error means status 200 and a whole body. An
+// Do signs and sends the call once and reads the answer into Answer. A nil error means success and a whole body. An
 // error is a *bridge.Error; one of class Ambiguous when the request may have been processed.
 func (call *Call) Do(ctx context.Context) error {
 	c := call.caller
@@ -176,11 +221,11 @@ func (call *Call) Do(ctx context.Context) error {
 	if closing := res.Body.Close(); err == nil && closing == nil {
 		call.dirty = false
 	}
-	call.RequestID = requestID(res.Header)
-	if err != nil && res.StatusCode == http.StatusOK {
+	call.RequestID, call.Header = requestID(res.Header), res.Header
+	if err != nil && res.StatusCode/100 == 2 {
 		return &bridge.Error{Class: bridge.Ambiguous, Code: "TornAnswer", RequestID: call.RequestID, Err: fmt.Errorf("reading the answer: %w", err)}
 	}
-	if res.StatusCode != http.StatusOK {
+	if res.StatusCode/100 != 2 {
 		return c.client.judge(s, res, call.Answer)
 	}
 	c.client.accepted(s)

@@ -91,11 +91,12 @@ func (c *Caller) authorization(creds *sdk.Credentials, at *stamp, body []byte) s
 	b = strconv.AppendInt(b, int64(len(body)), 10)
 	b = append(b, c.middle...)
 	b = append(b, at.long...)
-	names := signedHeaders
+	b = append(b, c.between...)
+	names := c.signed
 	if creds.SessionToken != "" {
 		b = append(b, "\nx-amz-security-token:"...)
 		b = append(b, creds.SessionToken...)
-		names = signedHeadersToken
+		names = c.signedToken
 	}
 	b = append(b, c.tail...)
 	b = append(b, names...)
@@ -130,8 +131,3 @@ func (c *Caller) authorization(creds *sdk.Credentials, at *stamp, body []byte) s
 	b = hex.AppendEncode(b, sum[:])
 	return string(b)
 }
-
-const (
-	signedHeaders      = "content-length;content-type;host;x-amz-date;x-amz-target;x-amzn-query-mode"
-	signedHeadersToken = "content-length;content-type;host;x-amz-date;x-amz-security-token;x-amz-target;x-amzn-query-mode"
-)
