@@ -154,15 +154,19 @@ func (s *scheduler) wakeUp(now time.Time) {
 
 // next appends to buf the messages of the next call, within most messages and l.Bytes. When there is none yet it
 // returns buf as it was and the instant at which to ask again (zero: when something is pushed or done). While other
-// calls are in flight a call that is not full waits up to l.Linger, unless flush is set.
+// calls are in flight a call that is not full waits up to l.Linger, and always up to l.Window, unless flush is set.
 func (s *scheduler) next(now time.Time, l Limits, most int, busy, flush bool, buf []*item) ([]*item, time.Time) {
 	s.wakeUp(now)
-	if s.avail > 0 && busy && !flush && l.Linger > 0 && s.avail < most && (l.Bytes <= 0 || s.availBytes < l.Bytes) {
-		if due := s.since.Add(l.Linger); due.After(now) {
+	wait := l.Window
+	if busy {
+		wait = max(wait, l.Linger)
+	}
+	if s.avail > 0 && wait > 0 && !flush && s.avail < most && (l.Bytes <= 0 || s.availBytes < l.Bytes) {
+		if due := s.since.Add(wait); due.After(now) {
 			return buf, s.earlier(due)
 		}
 	}
-	b := batch{items: buf, most: most, bytes: l.Bytes}
+	b := batch{items: buf, most: most, bytes: l.Bytes, oneLane: l.OneGroup}
 	if s.ordered {
 		s.takeLanes(&b, now)
 	} else {
@@ -214,6 +218,9 @@ func (s *scheduler) takeLanes(b *batch, now time.Time) {
 			s.makeReady(ln, true, now)
 		default:
 			s.retire(ln)
+		}
+		if b.oneLane && b.n > 0 {
+			return
 		}
 	}
 }
@@ -285,6 +292,7 @@ type batch struct {
 	n, most     int
 	sum, bytes  int
 	smallestCap int
+	oneLane     bool // take of one lane only
 }
 
 func (b *batch) fits(it *item) bool {

@@ -212,3 +212,36 @@ func (m *schedulerModel) check(t *rapid.T) {
 		t.Fatalf("%d wait, the scheduler says %d, %d of them now, %d bytes", waiting, m.s.waiting, m.s.avail, m.s.availBytes)
 	}
 }
+
+func TestAWindowIsWaitedForAlsoWhenNothingIsInFlight(t *testing.T) {
+	s := newScheduler(false, 1, func(*item, time.Time) bool { return true })
+	now := time.Now()
+	l := Limits{Messages: 10, Window: time.Second}
+	s.push(&item{size: 1}, now)
+	if got, wake := s.next(now, l, 10, false, false, nil); len(got) != 0 || !wake.Equal(now.Add(time.Second)) {
+		t.Fatalf("took %d, asks again at %v", len(got), wake)
+	}
+	if got, _ := s.next(now.Add(time.Second), l, 10, false, false, nil); len(got) != 1 {
+		t.Errorf("took %d when the window was over", len(got))
+	}
+	for range 10 {
+		s.push(&item{size: 1}, now)
+	}
+	if got, _ := s.next(now, l, 10, false, false, nil); len(got) != 10 {
+		t.Errorf("took %d of a full batch", len(got))
+	}
+}
+
+func TestACallCanBeBoundToOneGroup(t *testing.T) {
+	s := newScheduler(true, 10, func(*item, time.Time) bool { return true })
+	now := time.Now()
+	for i := range 9 {
+		s.push(&item{size: 1, key: string(rune('a' + i%3))}, now)
+	}
+	for range 3 {
+		got, _ := s.next(now, Limits{Messages: 10, Run: 10, OneGroup: true}, 10, false, false, nil)
+		if len(got) != 3 || got[0].key != got[2].key {
+			t.Fatalf("took %d", len(got))
+		}
+	}
+}

@@ -73,10 +73,14 @@ type Limits struct {
 	// Run is the most messages of one group in a call: 1 unless the target refuses the rest of a group after a
 	// failure. 0: the sink keeps no order, and the engine refuses an ordered route.
 	Run int
+	// OneGroup allows messages of one group only in a call, on a route with order.
+	OneGroup bool
 	// Timeout is the engine's deadline for a call.
 	Timeout time.Duration
 	// Linger is how long a batch that is not full may wait for more while other calls are in flight.
 	Linger time.Duration
+	// Window is how long a batch that is not full waits for more, whether other calls are in flight or not; 0: not at all.
+	Window time.Duration
 	// Dedup asks the engine to fill Outgoing.DedupID.
 	Dedup bool
 	// Group asks the engine to fill Outgoing.Group even on a route without order (SQS FIFO).
