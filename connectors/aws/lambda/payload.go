@@ -1,0 +1,191 @@
+package lambda
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jmsbridge/jmsbridge/bridge"
+	"github.com/jmsbridge/jmsbridge/bridge/envelope"
+)
+
+// form says how messages become a payload. It is not changed.
+type form struct {
+	payload      Payload
+	list         bool
+	objectBase64 bool
+	sourceARN    string
+}
+
+const (
+	// frame is room for what stands around the messages: of the event aws:mq, with a long ARN.
+	frame      = 512
+	keptBuffer = 256 << 10
+)
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }} //nolint:gochecknoglobals // a pool has no state of its own
+
+var errObject = bridge.Errorf(bridge.Permanent, "the message holds a serialised Java object, which this target rejects (object: reject)")
+
+// appendPayload appends what one call sends.
+func (f *form) appendPayload(dst []byte, batch []bridge.Outgoing) ([]byte, error) {
+	switch {
+	case f.payload == ActiveMQ:
+		dst = append(dst, `{"eventSource":"aws:mq","eventSourceArn":`...)
+		dst = appendString(dst, f.sourceARN)
+		dst = append(dst, `,"messages":[`...)
+	case f.list:
+		dst = append(dst, '[')
+	}
+	for i := range batch {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = f.appendMessage(dst, &batch[i]); err != nil {
+			return dst, err
+		}
+	}
+	switch {
+	case f.payload == ActiveMQ:
+		dst = append(dst, ']', '}')
+	case f.list:
+		dst = append(dst, ']')
+	}
+	return dst, nil
+}
+
+// appendMessage appends one message. The error is of class Permanent.
+func (f *form) appendMessage(dst []byte, o *bridge.Outgoing) ([]byte, error) {
+	m := o.Message
+	if m.Body.Kind() == bridge.ObjectBody && !f.objectBase64 {
+		return dst, errObject
+	}
+	switch f.payload {
+	case ActiveMQ:
+		return f.appendActiveMQ(dst, m)
+	case Body:
+		return appendBody(dst, m.Body)
+	default:
+		return envelope.AppendRequest(dst, m, o.Ask)
+	}
+}
+
+// appendBody appends a body alone.
+func appendBody(dst []byte, b bridge.Body) ([]byte, error) {
+	data := b.Data()
+	switch b.Kind() {
+	case bridge.NoBody:
+		return append(dst, "null"...), nil
+	case bridge.TextBody:
+		if json.Valid([]byte(data)) {
+			return append(dst, data...), nil
+		}
+		return envelope.AppendContent(dst, b)
+	default:
+		return envelope.AppendContent(dst, b)
+	}
+}
+
+// appendActiveMQ appends a message as Lambda's mapping for Amazon MQ has it.
+func (f *form) appendActiveMQ(dst []byte, m *bridge.Message) ([]byte, error) {
+	kind := ""
+	switch m.Body.Kind() {
+	case bridge.TextBody:
+		kind = "jms/text-message"
+	case bridge.BytesBody:
+		kind = "jms/bytes-message"
+	default:
+		return dst, bridge.Errorf(bridge.Permanent, "the payload aws:mq knows texts and bytes, and this message is of type %s", m.Body.Kind())
+	}
+	mode := int64(1)
+	if m.Persistent {
+		mode = 2
+	}
+	text := func(key, value string) { dst = appendString(appendKey(dst, key), value) }
+	number := func(key string, n int64) { dst = strconv.AppendInt(appendKey(dst, key), n, 10) }
+	dst = append(dst, '{')
+	text("messageID", m.ID)
+	text("messageType", kind)
+	number("timestamp", millis(m.Timestamp))
+	number("deliveryMode", mode)
+	text("correlationID", m.CorrelationID)
+	text("replyTo", replyTo(m.ReplyTo))
+	dst = append(appendKey(dst, "destination"), `{"physicalName":`...)
+	dst = append(appendString(dst, m.Destination.Name), '}')
+	dst = strconv.AppendBool(appendKey(dst, "redelivered"), m.Redelivered)
+	text("type", m.Type)
+	number("expiration", millis(m.Expiration))
+	number("priority", int64(m.Priority))
+	dst = base64.StdEncoding.AppendEncode(append(appendKey(dst, "data"), '"'), []byte(m.Body.Data()))
+	dst = append(dst, '"')
+	in, out := brokerTimes(m)
+	number("brokerInTime", in)
+	number("brokerOutTime", out)
+	text("connectionId", "")
+	dst = append(appendKey(dst, "properties"), '{')
+	for name, v := range m.Properties.All() {
+		value, err := propertyText(v)
+		if err != nil {
+			return dst, err
+		}
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return dst, bridge.Errorf(bridge.Permanent, "a property is no valid UTF-8")
+		}
+		dst = appendString(appendKey(dst, name), value)
+	}
+	return append(dst, '}', '}'), nil
+}
+
+// brokerTimes are when the broker got the message and gave it out, where the wire does not tell: JMSTimestamp and now.
+func brokerTimes(m *bridge.Message) (in, out int64) {
+	now := time.Now().UnixMilli()
+	in = millis(m.Timestamp)
+	if in == 0 {
+		in = now
+	}
+	return in, now
+}
+
+// replyTo spells a destination as ActiveMQ's own toString does; "null" for none, as the mapping sends it.
+func replyTo(d bridge.Destination) string {
+	if d.IsZero() {
+		return "null"
+	}
+	return d.Kind.String() + "://" + d.Name
+}
+
+// propertyText is a property as text, as the mapping sends all of them.
+func propertyText(v bridge.Value) (string, error) {
+	if v.Type() == bridge.StringType {
+		return v.Str(), nil
+	}
+	b, err := envelope.AppendValue(nil, v)
+	return string(b), err
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func appendKey(dst []byte, key string) []byte {
+	if dst[len(dst)-1] != '{' {
+		dst = append(dst, ',')
+	}
+	return append(appendString(dst, key), ':')
+}
+
+// appendString appends a JSON string.
+func appendString(dst []byte, s string) []byte {
+	out, err := envelope.AppendContent(dst, bridge.NewText(s))
+	if err != nil { // no valid UTF-8, which a source does not hand over
+		return append(dst, `""`...)
+	}
+	return out
+}

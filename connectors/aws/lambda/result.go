@@ -1,0 +1,150 @@
+package lambda
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/jmsbridge/jmsbridge/bridge"
+	"github.com/jmsbridge/jmsbridge/connectors/aws"
+)
+
+// readResult fills the results of a call that Lambda has answered.
+func (f *form) readResult(call *aws.Call, batch []bridge.Outgoing, res []bridge.Result) error {
+	if kind := call.Header.Get("X-Amz-Function-Error"); kind != "" {
+		return functionError(kind, call, len(batch))
+	}
+	failed, err := f.itemFailures(call.Answer, batch)
+	if err != nil {
+		return failure(len(batch), &bridge.Error{
+			Code: "BatchItemFailures", RequestID: call.RequestID, Err: err,
+			Remedy: "return itemIdentifier of messages of this call, or their places counted from 0",
+		})
+	}
+	for i := range res {
+		res[i] = bridge.Result{ID: call.RequestID}
+		switch {
+		case failed[i]:
+			res[i].Err = &bridge.Error{
+				Class: bridge.Transient, Code: "BatchItemFailure", RequestID: call.RequestID,
+				Err: errors.New("the function names this message in batchItemFailures"),
+			}
+		case len(batch) == 1 && !f.list:
+			res[i].Reply = answer(call.Answer)
+		}
+	}
+	return nil
+}
+
+// answer makes a message of a result.
+func answer(result []byte) *bridge.Message {
+	if text := string(result); utf8.ValidString(text) {
+		return &bridge.Message{Body: bridge.NewText(text)}
+	}
+	return &bridge.Message{Body: bridge.NewBytes(string(result))}
+}
+
+// itemFailures reads which messages of a list have failed; none for a result without batchItemFailures.
+func (f *form) itemFailures(result []byte, batch []bridge.Outgoing) (failed []bool, err error) {
+	failed = make([]bool, len(batch))
+	if !f.list && f.payload != ActiveMQ {
+		return failed, nil
+	}
+	var answer struct {
+		Failures *[]struct {
+			Item *string `json:"itemIdentifier"`
+		} `json:"batchItemFailures"`
+	}
+	if json.Unmarshal(result, &answer) != nil || answer.Failures == nil {
+		return failed, nil // a result of another kind says that all went well
+	}
+	for _, one := range *answer.Failures {
+		if one.Item == nil || *one.Item == "" {
+			return failed, errors.New("batchItemFailures has an entry without itemIdentifier")
+		}
+		at := place(*one.Item, batch)
+		if at < 0 {
+			return failed, fmt.Errorf("batchItemFailures names %.100q, which is no message of this call", *one.Item)
+		}
+		failed[at] = true
+	}
+	return failed, nil
+}
+
+// place finds the message with an id, or at a place; -1: there is none.
+func place(item string, batch []bridge.Outgoing) int {
+	for i := range batch {
+		if batch[i].Message.ID == item {
+			return i
+		}
+	}
+	if n, err := strconv.Atoi(item); err == nil && n >= 0 && n < len(batch) {
+		return n
+	}
+	return -1
+}
+
+// maxTail bounds what an error repeats of the function's log.
+const maxTail = 400
+
+// functionError is an error that the function returned or that ended it.
+func functionError(kind string, call *aws.Call, messages int) error {
+	var said struct {
+		Type    string `json:"errorType"`
+		Message string `json:"errorMessage"`
+	}
+	_ = json.Unmarshal(call.Answer, &said) // else there is nothing more to say
+	code := said.Type
+	if code == "" {
+		code = kind
+	}
+	text := fmt.Sprintf("the function failed (%s): %s", kind, oneLine(said.Message))
+	if tail := logTail(call.Header.Get("X-Amz-Log-Result")); tail != "" {
+		text += "; its log ends: " + tail
+	}
+	return failure(messages, &bridge.Error{Code: "FunctionError." + code, RequestID: call.RequestID, Err: errors.New(text)})
+}
+
+// failure gives an error of the function its class: with several messages one of them may be the cause; alone it is
+// tried again.
+func failure(messages int, e *bridge.Error) error {
+	e.Class = bridge.Transient
+	if messages > 1 {
+		e.Class = bridge.Suspect
+	}
+	return e
+}
+
+// logTail returns the last lines of a function's log but for what Lambda itself writes there.
+func logTail(encoded string) string {
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return ""
+	}
+	var lines []string
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "START RequestId") || strings.HasPrefix(line, "END RequestId") || strings.HasPrefix(line, "REPORT RequestId") {
+			continue
+		}
+		lines = append(lines, line)
+	}
+	text := strings.Join(lines, " | ")
+	if len(text) > maxTail {
+		text = "…" + strings.ToValidUTF8(text[len(text)-maxTail:], "")
+	}
+	return text
+}
+
+// oneLine is a text without line ends, at most as long as a log's tail.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
+	if len(s) > maxTail {
+		s = strings.ToValidUTF8(s[:maxTail], "") + "…"
+	}
+	return s
+}
