@@ -32,6 +32,9 @@ const (
 type Caller struct {
 	// MaxAnswer bounds the bytes that are read of an answer. It is not changed once calls are made.
 	MaxAnswer int
+	// Patient waits for an answer as long as the call's context allows, for calls that take their time (a long poll, a
+	// function). It is not changed once calls are made.
+	Patient bool
 
 	client *Client
 	signer signer
@@ -213,7 +216,11 @@ func (call *Call) Do(ctx context.Context) error {
 	call.dirty = true
 	// What stands in for the network in tests tells nothing.
 	call.started.Store(c.client.pool == nil)
-	res, err := c.client.trip.RoundTrip(req)
+	trip := c.client.trip
+	if c.Patient && c.client.patient != nil {
+		trip = c.client.patient
+	}
+	res, err := trip.RoundTrip(req)
 	if err != nil {
 		return Unanswered(err, call.started.Load())
 	}

@@ -23,10 +23,11 @@ import (
 type Client struct {
 	settings Settings
 
-	mu     sync.Mutex        // guards loading, and what follows up to the blank line
-	pool   *http.Transport   // made once; nil: not yet, or a test's RoundTripper stands in
-	trip   http.RoundTripper // the pool, or what stands in for it; set before the first session
-	serial uint64            // of the last session
+	mu      sync.Mutex        // guards loading, and what follows up to the blank line
+	pool    *http.Transport   // made once; nil: not yet, or a test's RoundTripper stands in
+	trip    http.RoundTripper // the pool, or what stands in for it; set before the first session
+	patient *http.Transport   // a pool for calls that take their time; nil where pool is
+	serial  uint64            // of the last session
 
 	loaded atomic.Pointer[session]
 	proven atomic.Uint64 // the newest session whose credentials AWS has accepted
@@ -123,7 +124,8 @@ func (c *Client) load(ctx context.Context) (sdk.Config, error) {
 		c.trip = set.RoundTripper
 		if built, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok && c.trip == nil {
 			c.pool = built.GetTransport()
-			c.trip = c.pool
+			c.trip, c.patient = c.pool, c.pool.Clone()
+			c.patient.ResponseHeaderTimeout = 0 // each call has a deadline of its own
 		}
 	}
 	cfg.HTTPClient = &http.Client{Transport: c.trip, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -172,5 +174,6 @@ func (c *Client) Close() {
 	defer c.mu.Unlock()
 	if c.pool != nil {
 		c.pool.CloseIdleConnections()
+		c.patient.CloseIdleConnections()
 	}
 }

@@ -360,3 +360,14 @@ func Known(code string) bool {
 	_, known := verdicts[code]
 	return known
 }
+
+// Harmless is for calls that change nothing: whether they happened does not matter, and it is no message's fault.
+func Harmless(e *bridge.Error) *bridge.Error {
+	switch e.Class {
+	case bridge.Ambiguous:
+		e.Class = bridge.Transient
+	case bridge.Permanent, bridge.Suspect:
+		e.Class = bridge.Fatal
+	}
+	return e
+}

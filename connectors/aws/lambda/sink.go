@@ -151,7 +151,7 @@ func (s *Sink) newCaller(e aws.Endpoint) (*aws.Caller, error) {
 	}
 	c, err := s.settings.Client.CallerOf(e, o)
 	if err == nil {
-		c.MaxAnswer = maxResult
+		c.MaxAnswer, c.Patient = maxResult, true
 	}
 	return c, err
 }

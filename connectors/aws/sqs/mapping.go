@@ -8,6 +8,7 @@ import (
 
 	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/bridge/envelope"
+	"github.com/jmsbridge/jmsbridge/connectors/aws"
 )
 
 // form says how messages are mapped. It is not changed.
@@ -43,7 +44,7 @@ func (w *work) fill(f *form, o *bridge.Outgoing) error {
 	m := o.Message
 	w.scratch, w.attributes, w.entries, w.left = w.scratch[:0], w.attributes[:0], w.entries[:0], w.left[:0]
 	w.leftHeader, w.body, w.bodyFrom, w.bodyTo, w.base64 = 0, "", 0, 0, false
-	w.trace = trace(m.Properties)
+	w.trace = aws.TraceHeader(m.Properties)
 	if err := w.fillBody(f, o); err != nil {
 		return err
 	}

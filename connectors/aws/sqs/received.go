@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
+	"github.com/jmsbridge/jmsbridge/connectors/aws"
 )
 
 // received is a message as ReceiveMessage returns it.
@@ -75,7 +76,7 @@ func (m *received) complete(out *bridge.Message, queue string) {
 	if group := m.Attributes["MessageGroupId"]; out.GroupID == "" && group != "" && group != out.ID && group != m.MessageID {
 		out.GroupID = group
 	}
-	if header := m.Attributes["AWSTraceHeader"]; header != "" && trace(out.Properties) == "" {
-		out.Properties = out.Properties.With(traceProperties[0], bridge.String(header))
+	if header := m.Attributes["AWSTraceHeader"]; header != "" && aws.TraceHeader(out.Properties) == "" {
+		out.Properties = out.Properties.With(aws.TraceProperty, bridge.String(header))
 	}
 }

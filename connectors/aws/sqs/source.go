@@ -90,7 +90,7 @@ func (s *Source) Connect(ctx context.Context, credit int) error {
 			return err
 		}
 	}
-	sub.receive.MaxAnswer = maxReceived
+	sub.receive.MaxAnswer, sub.receive.Patient = maxReceived, true
 	sub.start()
 	s.mu.Lock()
 	s.now, s.remarks = sub, found.remarks

@@ -1,4 +1,4 @@
-package sqs
+package aws
 
 import "github.com/jmsbridge/jmsbridge/bridge"
 
@@ -6,9 +6,12 @@ import "github.com/jmsbridge/jmsbridge/bridge"
 // clients escape what is no Java identifier.
 var traceProperties = [...]string{"AWSTraceHeader", "X-Amzn-Trace-Id", "X_HYPHEN_Amzn_HYPHEN_Trace_HYPHEN_Id"}
 
-// trace returns the X-Ray trace header for the system attribute AWSTraceHeader, "" when the message has none that is
-// valid: a broken one must not cost the message.
-func trace(p bridge.Properties) string {
+// TraceProperty is the property in which a trace header goes on that came without one.
+const TraceProperty = "AWSTraceHeader"
+
+// TraceHeader returns the X-Ray trace header of a message, "" when it has none that is valid: a broken one must not cost
+// the message.
+func TraceHeader(p bridge.Properties) string {
 	for name, v := range p.All() {
 		if len(name) < len("traceparent") || v.Type() != bridge.StringType {
 			continue
@@ -30,7 +33,7 @@ func trace(p bridge.Properties) string {
 // validTrace tells whether s is a tracing header as the X-Ray developer guide has it:
 // Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1, of which Root is required.
 func validTrace(s string) bool {
-	if len(s) > 256 || !legal(s) {
+	if len(s) > 256 || !printable(s) {
 		return false
 	}
 	root := false
@@ -106,4 +109,14 @@ func fromTraceparent(s string) string {
 		sampled = "1"
 	}
 	return "Root=1-" + id[:8] + "-" + id[8:] + ";Parent=" + span + ";Sampled=" + sampled
+}
+
+// printable tells whether s is of printable ASCII alone.
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
