@@ -48,7 +48,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		partial:       counter("partial_batch_failures_total", "Calls in which some messages failed.", "route", "target"),
 		targetDropped: counter("target_dropped_total", "Messages that a best-effort target did not get.", "route", "target"),
 		replies: counter("replies_total",
-			"Answers to requesters, by outcome: sent, fault (sent), late, orphaned, refused, failed, unwanted.", "route", "outcome"),
+			"Answers to requesters, by outcome: sent, fault (sent), late, orphaned, refused, failed, unwanted; forged, duplicate.", "route", "outcome"),
 		requestSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "jmsbridge_target_request_duration_seconds", Help: "How long calls to the target took.", Buckets: seconds,
 		}, []string{"route", "target"}),
@@ -176,6 +176,14 @@ func (m *Metrics) route(name string, replies bool) *routeMetrics {
 		endFiltered: rm.filtered, endDelivered: rm.delivered, endExpired: rm.expired, endDropped: rm.dropped, endDeadLettered: rm.deadLettered,
 	}
 	return rm
+}
+
+// CountReply counts an answer of a route whose answers come over a queue, by what became of it ("late", "orphaned",
+// "forged", "duplicate"). A nil Metrics counts nothing.
+func (m *Metrics) CountReply(route, outcome string) {
+	if m != nil {
+		m.replies.WithLabelValues(route, outcome).Inc()
+	}
 }
 
 func (m *Metrics) attach(r *Route) {

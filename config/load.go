@@ -134,6 +134,9 @@ func (r *references) leaf(s string, t reflect.Type) (any, error) {
 	case t == secretType:
 		return r.secret(s)
 	case t == patternType:
+		if len(r.patterns[s]) == 0 {
+			return Pattern{}, nil
+		}
 		return Pattern{Tree: r.patterns[s]}, nil
 	case t.Kind() == reflect.Pointer:
 		return s, nil // comes again for what it points to

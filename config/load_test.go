@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,7 +64,7 @@ func TestMinimalFileGetsTheDefaults(t *testing.T) {
 		From: config.From{JMS: &config.JMSSource{
 			Broker: "mq", Queue: "orders", Consumers: 1, MaxBody: 16 * config.MiB, EmptyBody: config.EmptyBodyHold, Acknowledge: config.AcknowledgeIndividual,
 		}},
-		To:     []config.Target{{SQS: &config.SQSTarget{Queue: "orders", Body: config.SQSBodyPlain, Object: config.ObjectReject}}},
+		To:     []config.Target{{Required: true, SQS: &config.SQSTarget{Queue: "orders", Body: config.SQSBodyPlain, Object: config.ObjectReject}}},
 		Retry:  config.Retry{Attempts: 5, Min: 100 * time.Millisecond, Max: 5 * time.Second},
 		Window: config.Window{Bytes: 64 * config.MiB},
 		Drain:  25 * time.Second,
@@ -171,7 +172,7 @@ routes:
       min: 2 s
     enabled:
     order: grup
-    filter: {}
+    filter: EU
   - name: orders
     from:
       jms: {broker: mp, queue: 7, consumers: 0}
@@ -190,7 +191,7 @@ routes:
 		`bridge.yaml:19:12: routes[0].retry.min: "2 s" is not a duration: write a number and a unit (ms, s, m, h), such as 5s`,
 		`bridge.yaml:20:5: routes[0].enabled: this key has no value; write one, or leave the key out for its default`,
 		`bridge.yaml:21:12: routes[0].order: "grup" is none of none, group, strict; did you mean "group"?`,
-		`bridge.yaml:22:5: routes[0].filter: this key is not supported yet; supported here now: name, enabled, from, to, order, group_id, dead_letter, expired, retry, window, drain`,
+		`bridge.yaml:22:13: routes[0].filter: expected a pattern, found a string (EU); write such as properties: {region: [EU, US]}`,
 		`bridge.yaml:23:11: routes[1].name: a second route named "orders"; the first is routes[0]`,
 		`bridge.yaml:25:21: routes[1].from.jms.broker: no broker is named "mp"; did you mean "mq"?`,
 		`bridge.yaml:25:32: routes[1].from.jms.queue: expected a string, found a number (7); write it in quotes`,
@@ -218,5 +219,61 @@ func TestFilesOfCertificatesMustBeThere(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Load: %v; want %q", err, want)
 		}
+	}
+}
+
+func TestPatternsKeepTheirCase(t *testing.T) {
+	c := parse(t, `
+brokers: [{name: mq, url: "stomp://localhost:61613"}]
+routes:
+  - name: a
+    from:
+      jms: {broker: mq, queue: a}
+    filter:
+      properties: {orderRegion: [EU, {prefix: Us}], Count: [{numeric: [">", 5, "<=", 10.5]}], gone: [null], on: [true]}
+    transform: .properties |= del(.secret)
+    to:
+      - filter: {type: [Order]}
+        file: {path: "-"}
+`)
+	want := map[string]any{"properties": map[string]any{
+		"orderRegion": []any{"EU", map[string]any{"prefix": "Us"}},
+		"Count":       []any{map[string]any{"numeric": []any{">", uint64(5), "<=", 10.5}}},
+		"gone":        []any{nil}, "on": []any{true},
+	}}
+	if d := cmp.Diff(want, c.Routes[0].Filter.Tree); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(map[string]any{"type": []any{"Order"}}, c.Routes[0].To[0].Filter.Tree); d != "" {
+		t.Error(d)
+	}
+	if c.Routes[0].Transform != ".properties |= del(.secret)" {
+		t.Errorf("transform is %q", c.Routes[0].Transform)
+	}
+}
+
+func TestMistakesInPatternsAndProgramsHaveTheirPlace(t *testing.T) {
+	text := `brokers: [{name: mq, url: "stomp://localhost:61613"}]
+routes:
+  - name: a
+    from:
+      jms: {broker: mq, queue: a}
+    filter:
+      properties:
+        region:
+          - prefx: E
+    transform: .a |
+    to:
+      - file: {path: "-"}
+`
+	_, err := config.Parse("bridge.yaml", []byte(text),
+		config.WithExpressionCheck(func(program string) error { return fmt.Errorf("%q ends too early", program) }),
+		config.WithPatternCheck(func(map[string]any) []config.PatternProblem {
+			return []config.PatternProblem{{Path: "properties.region[0].prefx", Text: "there is no such operator", Hint: `did you mean "prefix"?`}}
+		}))
+	want := "bridge.yaml:9:13: routes[0].filter.properties.region[0].prefx: there is no such operator; did you mean \"prefix\"?\n" +
+		"bridge.yaml:10:16: routes[0].transform: \".a |\" ends too early"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
 }

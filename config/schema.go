@@ -40,6 +40,10 @@ func leafSchema(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: `^[0-9]+ *([KMGT]i?B|kB|B)$|` + reference}
 	case secretType:
 		return &jsonschema.Schema{Type: "string"}
+	case patternType:
+		return &jsonschema.Schema{Type: "object"}
+	case expressionType:
+		return &jsonschema.Schema{Type: "string"}
 	case templateType:
 		return &jsonschema.Schema{Type: "string", Extras: map[string]any{"x-template": true}}
 	default:
@@ -69,9 +73,15 @@ func complete(s *jsonschema.Schema, t reflect.Type, definitions jsonschema.Defin
 		}
 	}
 	switch t {
-	case reflect.TypeFor[From](), reflect.TypeFor[Target](), deadLetterType:
+	case reflect.TypeFor[From](), reflect.TypeFor[Store](), deadLetterType, replyFromType:
 		one := uint64(1)
 		s.MinProperties, s.MaxProperties = &one, &one
+	case reflect.TypeFor[Target]():
+		for _, f := range fields(t) {
+			if f.typ.Kind() == reflect.Pointer && f.typ != reflect.TypeFor[*Retry]() {
+				s.OneOf = append(s.OneOf, &jsonschema.Schema{Required: []string{f.key}})
+			}
+		}
 	}
 }
 
@@ -103,6 +113,8 @@ func completeKey(s *jsonschema.Schema, f field, base reflect.Value) *jsonschema.
 	case f.typ == reflect.PointerTo(deadLetterType):
 		// A $ref stands beside nothing in older drafts, so the block and the word are alternatives of one key.
 		return &jsonschema.Schema{Description: f.doc, AnyOf: []*jsonschema.Schema{{Ref: s.Ref}, {Const: "drop"}}}
+	case f.typ == replyFromType:
+		return &jsonschema.Schema{Description: f.doc, AnyOf: []*jsonschema.Schema{{Ref: s.Ref}, {Const: "call"}}}
 	}
 	return s
 }

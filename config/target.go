@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -57,12 +58,7 @@ type JMSTarget struct {
 
 // Allows tells whether a name that the target's template made may be sent to.
 func (t *JMSTarget) Allows(name string) bool {
-	for _, pattern := range t.Allow {
-		if matchesStars(pattern, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.Allow, func(pattern string) bool { return matchesStars(pattern, name) })
 }
 
 // matchesStars matches name against a pattern in which each * stands for any letters, none included.
@@ -127,6 +123,11 @@ type LambdaBatch struct {
 	Messages int           `mapstructure:"messages" min:"1" max:"10000" doc:"messages; more than one makes the payload a list, and batchItemFailures is honoured"`
 	Bytes    Size          `mapstructure:"bytes" min:"1KiB" max:"6MiB" doc:"bytes of the payload"`
 	Window   time.Duration `mapstructure:"window" min:"0s" max:"5m" doc:"how long a batch that is not full waits for more"`
+}
+
+// Allows tells whether a bus that the target's template made may be used.
+func (t *EventBridgeTarget) Allows(name string) bool {
+	return slices.ContainsFunc(t.Allow, func(pattern string) bool { return matchesStars(pattern, name) })
 }
 
 // Detail is what the detail of an event holds.

@@ -34,8 +34,8 @@ func Check(ctx context.Context, s *Set, each time.Duration) *Report {
 			r.Routes[i] = describeRoute(&c.Routes[i])
 			continue
 		}
-		var client *aws.Client // nil: no target of AWS's
-		if parts.Route.To[0].SQS != nil {
+		var client *aws.Client // nil: no queue of SQS's
+		if slices.ContainsFunc(parts.Route.To, func(t config.Target) bool { return t.SQS != nil }) {
 			client = s.awsClient()
 		}
 		looking.Go(func() { r.Routes[i] = checkRoute(ctx, parts, client, each) })
@@ -51,34 +51,60 @@ func Check(ctx context.Context, s *Set, each time.Duration) *Report {
 type end struct {
 	report   EndReport
 	warnings []bridge.Warning
-	sink     bridge.Sink // nil: a source
+	what     any         // what is looked at
+	sink     bridge.Sink // of a target
+	queue    bool        // a target that is a queue of SQS's
 }
 
 // checkRoute looks at the ends of a route at once, and judges the route by what they say.
 func checkRoute(ctx context.Context, p *Parts, client *aws.Client, each time.Duration) RouteReport {
 	report := describeRoute(p.Route)
-	ends := []*end{{report: EndReport{Role: "source", Name: report.From}}, {report: EndReport{Role: "target", Name: report.To}, sink: p.Target}}
-	ins := []any{p.Sources[0], p.Target} // the further sources of a route are the same again
-	if p.DeadLetter != nil {
-		ends = append(ends, &end{report: EndReport{Role: "dead letter", Name: report.DeadLetter}, sink: p.DeadLetter})
-		ins = append(ins, p.DeadLetter)
-	}
+	ends := endsOf(p, &report)
 	var looking sync.WaitGroup
-	for i, e := range ends {
-		looking.Go(func() { e.report.Found, e.warnings = look(ctx, ins[i], each) })
+	for _, e := range ends {
+		looking.Go(func() {
+			e.report.Found, e.warnings = look(ctx, e.what, each)
+			if target := &e.report; e.queue && target.Error == "" {
+				timed, cancel := context.WithTimeout(ctx, each)
+				target.RoundTrip = measure(timed, client, &target.Found)
+				cancel()
+			}
+		})
 	}
 	looking.Wait()
-	if target := &ends[1].report; client != nil && target.Error == "" {
-		timed, cancel := context.WithTimeout(ctx, each)
-		target.RoundTrip = measure(timed, client, &target.Found)
-		cancel()
-	}
 	for _, e := range ends {
 		report.Ends = append(report.Ends, e.report)
 	}
 	report.judge(p.Route, ends)
 	return report
 }
+
+// endsOf lists the ends of a route: the source, the targets, the dead letter. The further sources of a route are the
+// same again, and replies go to the source's broker.
+func endsOf(p *Parts, report *RouteReport) []*end {
+	ends := []*end{{report: EndReport{Role: roleSource, Name: report.From}, what: p.Sources[0]}}
+	for i := range p.Targets {
+		t := &p.Targets[i]
+		role := roleTarget
+		if len(p.Targets) > 1 {
+			role += " " + t.Name
+		}
+		ends = append(ends, &end{
+			report: EndReport{Role: role, Name: describeTarget(t.Config)}, what: t.Sink, sink: t.Sink, queue: t.Config.SQS != nil,
+		})
+	}
+	if p.DeadLetter != nil {
+		ends = append(ends, &end{report: EndReport{Role: roleDeadLetter, Name: report.DeadLetter}, what: p.DeadLetter})
+	}
+	return ends
+}
+
+// The roles of ends.
+const (
+	roleSource     = "source"
+	roleTarget     = "target"
+	roleDeadLetter = "dead letter"
+)
 
 // look inspects one end within the given time. An end that can't be inspected has nothing to say.
 func look(ctx context.Context, what any, within time.Duration) (Found, []bridge.Warning) {
@@ -144,6 +170,9 @@ func names(r *config.Route, broker string) bool {
 		return true
 	}
 	if d := r.DeadLetter; d != nil && d.JMS != nil && d.JMS.Broker == broker {
+		return true
+	}
+	if p := r.Reply; p != nil && (p.From.JMS != nil && p.From.JMS.Broker == broker || p.DeadLetter != nil && p.DeadLetter.JMS != nil && p.DeadLetter.JMS.Broker == broker) {
 		return true
 	}
 	return slices.ContainsFunc(r.To, func(t config.Target) bool { return t.JMS != nil && t.JMS.Broker == broker })

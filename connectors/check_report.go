@@ -31,14 +31,16 @@ type RouteReport struct {
 	Settles string `json:"settles"`
 	Order   string `json:"order"`
 	Cost    string `json:"order_cost,omitempty"`
-	// Ends are the source, the target and the dead letter, in this order.
+	// Reply says how requesters are answered; "" when they are not.
+	Reply string `json:"reply,omitempty"`
+	// Ends are the source, the targets and the dead letter, in this order.
 	Ends     []EndReport `json:"ends,omitempty"`
 	Warnings []Warning   `json:"warnings,omitempty"`
 }
 
 // EndReport is what was found at one end of a route.
 type EndReport struct {
-	// Role is "source", "target" or "dead letter".
+	// Role is "source", "target", "target NAME" where there are several, or "dead letter".
 	Role string `json:"role"`
 	Name string `json:"name"`
 	Found

@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,12 +14,20 @@ import (
 // describeRoute says what a route is, from its configuration alone.
 func describeRoute(r *config.Route) RouteReport {
 	return RouteReport{
-		Name: r.Name, Enabled: r.Enabled, From: describeSource(r.From.JMS), To: describeTarget(&r.To[0]),
+		Name: r.Name, Enabled: r.Enabled, From: describeSource(&r.From), To: describeTargets(r), Reply: describeReply(r),
 		DeadLetter: describeDeadLetter(r.DeadLetter), Settles: describeSettling(r, ""), Order: describeOrder(r),
 	}
 }
 
-func describeSource(s *config.JMSSource) string {
+func describeSource(from *config.From) string {
+	s := from.JMS
+	if s == nil {
+		text := "SQS " + from.SQS.Queue
+		if from.SQS.Consumers > 1 {
+			text += fmt.Sprintf(", %d consumers", from.SQS.Consumers)
+		}
+		return text
+	}
 	text := "queue " + s.Queue
 	switch {
 	case s.Subscription != "":
@@ -36,8 +45,38 @@ func describeSource(s *config.JMSSource) string {
 	return text
 }
 
+func describeTargets(r *config.Route) string {
+	all := make([]string, len(r.To))
+	for i := range r.To {
+		all[i] = describeTarget(&r.To[i])
+		if !r.To[i].Required {
+			all[i] += " (best effort)"
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// describeReply says how requesters are answered.
+func describeReply(r *config.Route) string {
+	p := r.Reply
+	switch {
+	case p == nil:
+		return ""
+	case p.From.Call:
+		return "the target's result, to JMSReplyTo, within " + p.Timeout.String()
+	case p.From.SQS != nil:
+		return "answers from SQS " + p.From.SQS.Queue + ", to JMSReplyTo, within " + p.Timeout.String()
+	default:
+		return "answers from broker " + p.From.JMS.Broker + ", to ReplyTo, within " + p.Timeout.String()
+	}
+}
+
 func describeTarget(t *config.Target) string {
 	switch {
+	case t.Lambda != nil:
+		return "Lambda " + t.Lambda.Function
+	case t.EventBridge != nil:
+		return "EventBridge " + string(t.EventBridge.Bus)
 	case t.SQS != nil:
 		return "SQS " + t.SQS.Queue
 	case t.JMS != nil && t.JMS.Queue != "":
@@ -70,6 +109,9 @@ const (
 
 // describeSettling says how messages are settled at a broker, once its kind is known.
 func describeSettling(r *config.Route, peer string) string {
+	if r.From.JMS == nil {
+		return "each message by deleting it, after its target or dead letter has confirmed it; its visibility is extended until then"
+	}
 	how := "each message by an ACK of its own (client-individual), after its target or dead letter has confirmed it"
 	cumulative := r.From.JMS.Acknowledge == config.AcknowledgeCumulative
 	if cumulative && !strings.HasPrefix(peer, artemis) {
@@ -86,7 +128,7 @@ func describeSettling(r *config.Route, peer string) string {
 }
 
 func describeOrder(r *config.Route) string {
-	group := r.GroupTemplate(&r.To[0])
+	group := anyGroup(r)
 	switch {
 	case r.Order == config.OrderStrict:
 		return "strict: the order of first deliveries over the whole source, through retries and lost connections"
@@ -99,6 +141,21 @@ func describeOrder(r *config.Route) string {
 	default:
 		return "none"
 	}
+}
+
+// anyGroup is the template of the first target that has one; "" when none has.
+func anyGroup(r *config.Route) config.Template {
+	for i := range r.To {
+		if group := r.GroupTemplate(&r.To[i]); group != "" {
+			return group
+		}
+	}
+	return ""
+}
+
+// toFIFO tells whether a route sends to a FIFO queue.
+func toFIFO(r *config.Route) bool {
+	return slices.ContainsFunc(r.To, func(t config.Target) bool { return t.SQS != nil && strings.HasSuffix(t.SQS.Queue, ".fifo") })
 }
 
 // describeCost says how fast an ordered route can be: a lane has one call in flight with up to run messages.
@@ -134,13 +191,18 @@ func printRate(rate float64) string {
 
 // judge completes the report of a route by what was found at its ends.
 func (report *RouteReport) judge(r *config.Route, ends []*end) {
-	source, target := ends[0], ends[1]
+	source := ends[0]
 	report.Settles = describeSettling(r, source.report.Peer)
-	run := 1
-	if target.report.Error == "" {
-		run = max(1, target.sink.Limits().Run)
+	run, slowest := 0, time.Duration(0)
+	for _, e := range ends {
+		if e.sink != nil && e.report.Error == "" {
+			if n := max(1, e.sink.Limits().Run); run == 0 || n < run {
+				run = n
+			}
+			slowest = max(slowest, e.report.RoundTrip)
+		}
 	}
-	report.Cost = describeCost(r, run, target.report.RoundTrip)
+	report.Cost = describeCost(r, max(run, 1), slowest)
 	report.warn(routeWarnings(r, source.report.Peer)...)
 	for _, e := range ends {
 		for _, w := range e.warnings {
@@ -149,8 +211,8 @@ func (report *RouteReport) judge(r *config.Route, ends []*end) {
 			}
 		}
 	}
-	if len(ends) > 2 {
-		report.warn(sizeWarnings(r, ends[2])...)
+	if last := ends[len(ends)-1]; last.report.Role == roleDeadLetter && r.From.JMS != nil {
+		report.warn(sizeWarnings(r, last)...)
 	}
 }
 
@@ -161,8 +223,7 @@ func saidAlready(r *config.Route, w bridge.Warning) bool {
 	case strings.Contains(w.Remedy, "allow_plaintext"):
 		return true
 	case strings.Contains(w.Text, "message groups"):
-		fifo := r.To[0].SQS != nil && strings.HasSuffix(r.To[0].SQS.Queue, ".fifo")
-		return r.GroupTemplate(&r.To[0]) != "" || r.Order != config.OrderNone || !fifo
+		return anyGroup(r) != "" || r.Order != config.OrderNone || !toFIFO(r)
 	default:
 		return false
 	}
@@ -213,9 +274,16 @@ func routeWarnings(r *config.Route, peer string) []Warning {
 	if r.Expired == config.ExpiredDrop {
 		warn("expired: drop loses messages whose JMSExpiration passes while they wait; they are only counted", "")
 	}
-	warn("what the broker does not keep can't be delivered: it loses non-persistent messages when it restarts", "send with JMSDeliveryMode PERSISTENT")
-	fifo := r.To[0].SQS != nil && strings.HasSuffix(r.To[0].SQS.Queue, ".fifo")
-	if fifo {
+	if r.From.JMS != nil {
+		warn("what the broker does not keep can't be delivered: it loses non-persistent messages when it restarts", "send with JMSDeliveryMode PERSISTENT")
+	}
+	for i := range r.To {
+		if !r.To[i].Required {
+			warn(fmt.Sprintf("target %s is best effort: what it can't take is dropped, and only counted", TargetNames(r)[i]), "remove required: false where that matters")
+		}
+	}
+	all = append(all, replyWarnings(r)...)
+	if toFIFO(r) {
 		warn("SQS forgets a deduplication id after 5 minutes: a duplicate after a longer outage is delivered again", "make the reader of the queue idempotent")
 	} else {
 		warn("a duplicate after a lost connection or a crash is delivered again", "make the reader idempotent, by the message id")
@@ -224,17 +292,36 @@ func routeWarnings(r *config.Route, peer string) []Warning {
 	return all
 }
 
+// replyWarnings say what requesters should know.
+func replyWarnings(r *config.Route) []Warning {
+	p := r.Reply
+	if p == nil {
+		return nil
+	}
+	var all []Warning
+	if !p.Once {
+		all = append(all, Warning{"a request that comes again after a crash or a lost connection is answered again", "make requesters take the first answer, or write once: true"})
+	}
+	if !p.Fault {
+		all = append(all, Warning{"a request that fails for good is not answered: its requester waits until its own timeout", "write fault: true"})
+	}
+	return all
+}
+
 // orderWarnings say where the order that a route promises depends on something else.
 func orderWarnings(r *config.Route, peer string) []Warning {
 	var all []Warning
 	warn := func(text, remedy string) { all = append(all, Warning{text, remedy}) }
-	grouped := r.GroupTemplate(&r.To[0]) != ""
+	grouped := anyGroup(r) != ""
 	s := r.From.JMS
+	if s == nil {
+		return nil
+	}
 	if r.Order == config.OrderGroup && !grouped && strings.HasPrefix(peer, classic) {
 		warn("order: group keeps no order here: Classic does not pass JMSXGroupID on over STOMP, so each message is a group of its own",
 			`write group_id: with a property that senders set, such as "${.properties.account}"`)
 	}
-	if r.Order == config.OrderNone && s.Consumers > 1 && r.To[0].SQS != nil && strings.HasSuffix(r.To[0].SQS.Queue, ".fifo") {
+	if r.Order == config.OrderNone && s.Consumers > 1 && toFIFO(r) {
 		warn("several consumers without order: messages reach the FIFO queue in any order", "write order: group and consumers: 1")
 	}
 	if r.Order == config.OrderGroup && s.Consumers > 1 && !strings.HasPrefix(peer, classic) {

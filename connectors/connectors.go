@@ -10,21 +10,42 @@ import (
 	"github.com/jmsbridge/jmsbridge/bridge/stage"
 	"github.com/jmsbridge/jmsbridge/config"
 	"github.com/jmsbridge/jmsbridge/connectors/aws"
-	"github.com/jmsbridge/jmsbridge/connectors/file"
 	"github.com/jmsbridge/jmsbridge/connectors/jms"
 )
 
-// Load reads and judges a configuration as [config.Load] does, its templates and the brokers' URLs included.
+// Load reads and judges a configuration as [config.Load] does, its expressions and the brokers' URLs included.
 func Load(path string) (*config.Config, error) {
 	return config.Load(path,
 		config.WithTemplateCheck(func(template string) error {
 			_, err := stage.ParseTemplate(template)
 			return err
 		}),
+		config.WithExpressionCheck(func(program string) error {
+			_, err := stage.ParseTransform(program)
+			return err
+		}),
+		config.WithPatternCheck(checkPattern),
 		config.WithURLCheck(func(url string) error {
 			_, err := jms.ParseURL(url)
 			return err
 		}))
+}
+
+// checkPattern lists the mistakes of an event pattern.
+func checkPattern(tree map[string]any) []config.PatternProblem {
+	_, err := stage.ParsePattern(tree)
+	if err == nil {
+		return nil
+	}
+	var mistakes stage.PatternErrors
+	if !errors.As(err, &mistakes) {
+		return []config.PatternProblem{{Text: err.Error()}}
+	}
+	var problems []config.PatternProblem
+	for _, m := range mistakes {
+		problems = append(problems, config.PatternProblem{Path: m.Location(), Text: m.Err.Error()})
+	}
+	return problems
 }
 
 // Set makes the routes of one configuration. What routes share, they share through it: the AWS connection pool and
@@ -45,15 +66,8 @@ func NewSet(c *config.Config, log *zap.Logger, metrics *bridge.Metrics) *Set {
 	return &Set{config: c, log: log, metrics: metrics, budget: bridge.NewBudget(int64(c.Limits.Memory))}
 }
 
-// Parts are the ends of a route, not connected yet.
-type Parts struct {
-	Route      *config.Route
-	Sources    []bridge.Source
-	Target     bridge.Sink
-	DeadLetter bridge.Sink // nil: none
-}
-
-// Routes returns every enabled route, ready to run.
+// Routes returns every enabled route, ready to run. A route whose answers come over a queue brings a second one, which
+// takes them back: NAME/reply.
 func (s *Set) Routes() ([]*bridge.Route, error) {
 	var routes []*bridge.Route
 	for i := range s.config.Routes {
@@ -61,7 +75,28 @@ func (s *Set) Routes() ([]*bridge.Route, error) {
 		if !r.Enabled {
 			continue
 		}
-		route, err := s.Route(r)
+		some, err := s.Route(r)
+		if err != nil {
+			return nil, err
+		}
+		routes = append(routes, some...)
+	}
+	return routes, nil
+}
+
+// Route returns one configured route, ready to run, and the one that takes its answers back, if it has one.
+func (s *Set) Route(r *config.Route) ([]*bridge.Route, error) {
+	parts, err := s.Parts(r)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := s.settings(parts)
+	if err != nil {
+		return nil, fmt.Errorf("route %s: %w", r.Name, err)
+	}
+	routes := make([]*bridge.Route, 0, 2)
+	for _, set := range append([]*bridge.RouteSettings{settings}, parts.back...) {
+		route, err := bridge.NewRoute(*set)
 		if err != nil {
 			return nil, err
 		}
@@ -70,36 +105,84 @@ func (s *Set) Routes() ([]*bridge.Route, error) {
 	return routes, nil
 }
 
-// Route returns one route, ready to run.
-func (s *Set) Route(r *config.Route) (*bridge.Route, error) {
-	parts, err := s.Parts(r)
+// settings translates a route.
+func (s *Set) settings(parts *Parts) (*bridge.RouteSettings, error) {
+	r := parts.Route
+	stages, err := stagesOf(r.Filter, r.Transform)
 	if err != nil {
 		return nil, err
 	}
-	group, err := groupOf(r)
-	if err != nil {
-		return nil, fmt.Errorf("route %s: %w", r.Name, err)
-	}
-	settings := bridge.RouteSettings{
-		Name:       r.Name,
-		Sources:    parts.Sources,
-		Target:     bridge.PipelineSettings{Name: targetName(&r.To[0]), Sink: parts.Target},
-		Order:      orders[r.Order],
-		Group:      group,
-		Credit:     r.From.JMS.Prefetch,
-		Window:     bridge.WindowSettings{Messages: r.Window.Messages, Bytes: int64(r.Window.Bytes)},
-		TotalBytes: s.budget,
-		Retry:      bridge.RetrySettings{Attempts: r.Retry.Attempts, Base: r.Retry.Min, Cap: r.Retry.Max, MaxAge: r.Retry.MaxAge},
-		Expired:    expiries[r.Expired],
-		Drain:      r.Drain,
-		Log:        s.log,
-		Metrics:    s.metrics,
+	settings := s.base(r, r.Name)
+	settings.Sources, settings.Stages, settings.Order = parts.Sources, stages, orders[r.Order]
+	for i := range parts.Targets {
+		t := &parts.Targets[i]
+		one := bridge.TargetSettings{Name: t.Name, Sink: t.Sink, BestEffort: !t.Config.Required}
+		if one.Stages, err = stagesOf(t.Config.Filter, t.Config.Transform); err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+		if one.Group, err = groupOf(r, t.Config); err != nil {
+			return nil, fmt.Errorf("target %s: %w", t.Name, err)
+		}
+		if t.Config.Retry != nil {
+			one.Retry = retryOf(t.Config.Retry)
+		}
+		settings.Targets = append(settings.Targets, one)
 	}
 	if parts.DeadLetter != nil {
 		settings.DeadLetter = &bridge.PipelineSettings{Name: "dead_letter", Sink: parts.DeadLetter}
 	}
 	settings.DropDead = r.DeadLetter != nil && r.DeadLetter.Drop
-	return bridge.NewRoute(settings)
+	if r.Reply != nil {
+		if err := s.answers(parts, settings); err != nil {
+			return nil, fmt.Errorf("reply: %w", err)
+		}
+	}
+	return settings, nil
+}
+
+// base is what a route and the one that takes its answers back have in common.
+func (s *Set) base(r *config.Route, name string) *bridge.RouteSettings {
+	set := &bridge.RouteSettings{
+		Name:       name,
+		Window:     bridge.WindowSettings{Messages: r.Window.Messages, Bytes: int64(r.Window.Bytes)},
+		TotalBytes: s.budget,
+		Retry:      retryOf(&r.Retry),
+		Expired:    expiries[r.Expired],
+		Drain:      r.Drain,
+		Log:        s.log,
+		Metrics:    s.metrics,
+	}
+	switch {
+	case r.From.JMS != nil:
+		set.Credit = r.From.JMS.Prefetch
+	case r.From.SQS != nil:
+		set.Credit = r.From.SQS.Prefetch
+	}
+	return set
+}
+
+func retryOf(r *config.Retry) bridge.RetrySettings {
+	return bridge.RetrySettings{Attempts: r.Attempts, Base: r.Min, Cap: r.Max, MaxAge: r.MaxAge}
+}
+
+// stagesOf makes a filter and a transform, in this order, where there are any.
+func stagesOf(filter config.Pattern, transform config.Expression) ([]bridge.Stage, error) {
+	var stages []bridge.Stage
+	if filter.Tree != nil {
+		p, err := stage.ParsePattern(filter.Tree)
+		if err != nil {
+			return nil, fmt.Errorf("reading filter: %w", err)
+		}
+		stages = append(stages, p)
+	}
+	if transform != "" {
+		t, err := stage.ParseTransform(string(transform))
+		if err != nil {
+			return nil, fmt.Errorf("reading transform: %w", err)
+		}
+		stages = append(stages, t)
+	}
+	return stages, nil
 }
 
 var orders = map[config.Order]bridge.Order{
@@ -112,8 +195,8 @@ var expiries = map[config.Expired]bridge.ExpiredPolicy{
 
 // groupOf returns how the group of a message is found: JMSXGroupID where the wire has it, else the template. A message
 // that lacks what the template names is a group of its own.
-func groupOf(r *config.Route) (func(*bridge.Message) (string, error), error) {
-	text := string(r.GroupTemplate(&r.To[0]))
+func groupOf(r *config.Route, t *config.Target) (func(*bridge.Message) (string, error), error) {
+	text := string(r.GroupTemplate(t))
 	if text == "" {
 		return nil, nil //nolint:nilnil // nil is the engine's word for JMSXGroupID alone
 	}
@@ -134,52 +217,4 @@ func groupOf(r *config.Route) (func(*bridge.Message) (string, error), error) {
 		}
 		return group, nil
 	}, nil
-}
-
-// Parts returns the ends of a route. It dials nothing.
-func (s *Set) Parts(r *config.Route) (*Parts, error) {
-	parts := &Parts{Route: r}
-	wrap := func(what string, err error) error { return fmt.Errorf("route %s: %s: %w", r.Name, what, err) }
-	for range r.From.JMS.Consumers {
-		source, err := s.stompSource(r)
-		if err != nil {
-			return nil, wrap("from", err)
-		}
-		parts.Sources = append(parts.Sources, source)
-	}
-	var err error
-	if parts.Target, err = s.target(&r.To[0]); err != nil {
-		return nil, wrap("to", err)
-	}
-	if d := r.DeadLetter; d != nil && !d.Drop {
-		if parts.DeadLetter, err = s.target(&config.Target{SQS: d.SQS, JMS: d.JMS}); err != nil {
-			return nil, wrap("dead_letter", err)
-		}
-	}
-	return parts, nil
-}
-
-// targetName is what metrics and status call a target.
-func targetName(t *config.Target) string {
-	switch {
-	case t.SQS != nil:
-		return "sqs"
-	case t.JMS != nil:
-		return "jms"
-	default:
-		return "file"
-	}
-}
-
-func (s *Set) target(t *config.Target) (bridge.Sink, error) {
-	switch {
-	case t.SQS != nil:
-		return s.sqsSink(t.SQS)
-	case t.JMS != nil:
-		return s.stompSink(t.JMS)
-	case t.File != nil:
-		return file.NewSink(file.SinkSettings{Path: t.File.Path, NoSync: t.File.NoSync, Log: s.log})
-	default:
-		return nil, errors.New("no target is named")
-	}
 }

@@ -11,7 +11,7 @@ import (
 type Asker struct {
 	Sealer   *Sealer
 	Allow    *Allow
-	QueueURL string        // where they answer
+	QueueURL func() string // where they answer; known once the target is connected
 	Timeout  time.Duration // of a request without a JMSExpiration
 	Route    string
 	Broker   string
@@ -34,7 +34,22 @@ func (a *Asker) Ask(request *bridge.Message, received time.Time) (*bridge.Ask, e
 		Destination: request.ReplyTo, CorrelationID: Correlation(request), RequestID: request.ID,
 		Persistent: request.Persistent, Priority: request.Priority, Deadline: deadline, Route: a.Route, Broker: a.Broker,
 	})
-	return &bridge.Ask{CorrelationID: token, QueueURL: a.QueueURL, Deadline: deadline}, nil
+	return &bridge.Ask{CorrelationID: token, QueueURL: a.QueueURL(), Deadline: deadline}, nil
+}
+
+// Gate is a stage that refuses requests whose reply may not go where they want it, so that nobody works for an answer
+// that can't be given.
+type Gate struct{ Allow *Allow }
+
+// Process implements [bridge.Stage].
+func (g Gate) Process(_ context.Context, m *bridge.Message) (*bridge.Message, error) {
+	if m.ReplyTo.IsZero() {
+		return m, nil
+	}
+	if err := g.Allow.Check(m.ReplyTo); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // Hidden is a stage that keeps a request's reply destination and correlation id from its responder, for the token
@@ -56,7 +71,7 @@ type Opened struct {
 	Maker  *Maker
 	Sealer *Sealer
 	Route  string
-	// Late and Foreign are counted by these, if they are set.
+	// Late and Forged are called for each answer that is; nil: nobody counts.
 	Late, Forged func()
 }
 

@@ -303,7 +303,7 @@ func TestAFaultTellsAClientWhatToTest(t *testing.T) {
 
 func TestTheWayBackOpensWhatTheWayThereSealed(t *testing.T) {
 	s, k := sealer(t, keyA), maker(t, reply.FormatBody, false)
-	asker := &reply.Asker{Sealer: s, Allow: k.Allow, QueueURL: "url", Timeout: time.Minute, Route: "prices", Broker: "mq"}
+	asker := &reply.Asker{Sealer: s, Allow: k.Allow, QueueURL: func() string { return "url" }, Timeout: time.Minute, Route: "prices", Broker: "mq"}
 	ask, err := asker.Ask(request(), time.Now())
 	if err != nil || ask.QueueURL != "url" || time.Until(ask.Deadline) > time.Minute {
 		t.Fatalf("%+v, %v", ask, err)
@@ -323,7 +323,7 @@ func TestTheWayBackOpensWhatTheWayThereSealed(t *testing.T) {
 	if m, err = open.Process(t.Context(), &bridge.Message{CorrelationID: ask.CorrelationID}); m != nil || err != nil || late != 1 {
 		t.Errorf("a late answer: %v, %v, %d", m, err, late)
 	}
-	foreign := &reply.Asker{Sealer: s, Allow: k.Allow, Timeout: time.Minute, Route: "other"}
+	foreign := &reply.Asker{Sealer: s, Allow: k.Allow, QueueURL: asker.QueueURL, Timeout: time.Minute, Route: "other"}
 	if ask, err = foreign.Ask(request(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -339,6 +339,22 @@ func TestTheWayBackOpensWhatTheWayThereSealed(t *testing.T) {
 	r.ReplyTo = bridge.Destination{Kind: bridge.Queue, Name: "payments"}
 	if _, err = asker.Ask(r, time.Now()); bridge.AsError(err).Code != bridge.CodeReplyRefused {
 		t.Errorf("a destination that is not allowed: %v", err)
+	}
+}
+
+func TestARequestWhoseReplyMayNotGoThereIsNotSent(t *testing.T) {
+	g := reply.Gate{Allow: maker(t, reply.FormatBody, false).Allow}
+	r := request()
+	if m, err := g.Process(t.Context(), r); m != r || err != nil {
+		t.Errorf("%v, %v", m, err)
+	}
+	r.ReplyTo = bridge.Destination{Kind: bridge.Queue, Name: "payments"}
+	if m, err := g.Process(t.Context(), r); m != nil || bridge.AsError(err).Code != bridge.CodeReplyRefused {
+		t.Errorf("%v, %v", m, err)
+	}
+	r.ReplyTo = bridge.Destination{}
+	if m, err := g.Process(t.Context(), r); m != r || err != nil {
+		t.Errorf("one-way: %v, %v", m, err)
 	}
 }
 

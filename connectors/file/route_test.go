@@ -116,7 +116,7 @@ func TestRouteSurvivesAMovedFile(t *testing.T) {
 	}
 	source := &supply{given: map[uint64]int{}, more: make(chan struct{}, 1)}
 	route, err := bridge.NewRoute(bridge.RouteSettings{
-		Name: "audit", Sources: []bridge.Source{source}, Target: bridge.PipelineSettings{Name: "file", Sink: sink}, Order: bridge.OrderStrict,
+		Name: "audit", Sources: []bridge.Source{source}, Targets: []bridge.TargetSettings{{Name: "file", Sink: sink}}, Order: bridge.OrderStrict,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -119,7 +119,7 @@ func (w *world) newRoute(broker jms.Broker, log *zap.Logger) (*bridge.Route, err
 	return bridge.NewRoute(bridge.RouteSettings{
 		Name:         "demo",
 		Sources:      []bridge.Source{source},
-		Target:       bridge.PipelineSettings{Name: "sqs", Sink: target},
+		Targets:      []bridge.TargetSettings{{Name: "sqs", Sink: target}},
 		DeadLetter:   &bridge.PipelineSettings{Name: "dead_letter", Sink: dead},
 		Order:        bridge.OrderGroup,
 		Group:        group.Expand,
