@@ -32,7 +32,7 @@ func TestTheGroupOfAMessage(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := &config.Route{GroupID: tc.route, To: []config.Target{{SQS: &config.SQSTarget{GroupID: tc.target}}}}
-			group, err := groupOf(r)
+			group, err := groupOf(r, &r.To[0])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,11 +48,11 @@ func TestTheGroupOfAMessage(t *testing.T) {
 }
 
 func TestWithoutATemplateTheEngineKnowsTheGroup(t *testing.T) {
-	group, err := groupOf(&config.Route{To: []config.Target{{File: &config.FileTarget{}}}})
+	group, err := groupOf(&config.Route{To: []config.Target{{File: &config.FileTarget{}}}}, &config.Target{})
 	if group != nil || err != nil {
 		t.Errorf("%v, want no function of our own", err)
 	}
-	_, err = groupOf(&config.Route{GroupID: "${.properties.", To: []config.Target{{File: &config.FileTarget{}}}})
+	_, err = groupOf(&config.Route{GroupID: "${.properties.", To: []config.Target{{File: &config.FileTarget{}}}}, &config.Target{})
 	if err == nil || !strings.HasPrefix(err.Error(), "reading group_id: ") {
 		t.Errorf("a broken template: %v", err)
 	}
