@@ -168,6 +168,9 @@ func (r *references) leaf(s string, t reflect.Type) (any, error) {
 // resolvePaths makes the paths of files that the configuration refers to independent of the working directory.
 func (c *Config) resolvePaths(r *references) {
 	paths := []*string{&c.AWS.CABundle}
+	if c.Store.Bolt != nil {
+		paths = append(paths, &c.Store.Bolt.Path)
+	}
 	for i := range c.Brokers {
 		t := &c.Brokers[i].TLS
 		paths = append(paths, &t.CAFile, &t.CertFile, &t.KeyFile)

@@ -14,6 +14,7 @@ import (
 	"github.com/jmsbridge/jmsbridge/connectors/aws"
 	"github.com/jmsbridge/jmsbridge/connectors/aws/sqs"
 	"github.com/jmsbridge/jmsbridge/connectors/jms/stomp"
+	"github.com/jmsbridge/jmsbridge/connectors/store"
 )
 
 // answers completes a route with the way of its replies.
@@ -45,9 +46,48 @@ func (s *Set) answers(parts *Parts, set *bridge.RouteSettings) error {
 	target := &set.Targets[answeringTarget(r)]
 	if p.From.Call {
 		target.Answers = true
+		if p.Once {
+			return s.once(r, set, target)
+		}
 		return nil
 	}
 	return s.answersOverSQS(parts, target, maker)
+}
+
+// once makes a route that answers in the call keep its outcomes, so that each request gets one reply at the most.
+func (s *Set) once(r *config.Route, set *bridge.RouteSettings, target *bridge.TargetSettings) error {
+	store, err := s.outcomes()
+	if err != nil {
+		return err
+	}
+	target.Sink = &onceTarget{around{target.Sink}, store}
+	counted := func(outcome string) {
+		if outcome == "duplicate" || outcome == "uncertain" { // the engine counts the others
+			s.metrics.CountReply(r.Name, outcome)
+		}
+	}
+	set.Reply.Sink = newReplies(newOnceReplies(set.Reply.Sink, store, r.Name, counted), counted)
+	return nil
+}
+
+// outcomes opens the store of outcomes, once.
+func (s *Set) outcomes() (bridge.Store, error) {
+	if s.store != nil {
+		return s.store, nil
+	}
+	switch c := s.config.Store; {
+	case c.Bolt != nil:
+		store, err := store.OpenBolt(c.Bolt.Path)
+		if err != nil {
+			return nil, err
+		}
+		s.store = store
+	case c.DynamoDB != nil:
+		s.store = store.NewDynamoDB(s.awsClient(), c.DynamoDB.Table)
+	default:
+		return nil, errors.New("once needs a store")
+	}
+	return s.store, nil
 }
 
 // answeringTarget is the place of the target that answers; the configuration has made sure that there is one.
@@ -90,7 +130,7 @@ func (s *Set) answersOverSQS(parts *Parts, target *bridge.TargetSettings, maker 
 	if err != nil {
 		return err
 	}
-	asked := &asking{Sink: target.Sink, client: s.awsClient(), queue: p.From.SQS.Queue}
+	asked := &asking{around: around{target.Sink}, client: s.awsClient(), queue: p.From.SQS.Queue}
 	asker := &reply.Asker{
 		Sealer: sealer, Allow: maker.Allow, QueueURL: asked.queueURL, Timeout: p.Timeout, Route: r.Name, Broker: r.From.JMS.Broker,
 	}
@@ -113,7 +153,15 @@ func (s *Set) answersOverSQS(parts *Parts, target *bridge.TargetSettings, maker 
 	if err != nil {
 		return err
 	}
-	back.Targets = []bridge.TargetSettings{{Name: "reply", Sink: newReplies(sink, func(outcome string) { s.metrics.CountReply(r.Name, outcome) })}}
+	counted := func(outcome string) { s.metrics.CountReply(r.Name, outcome) }
+	if p.Once {
+		store, err := s.outcomes()
+		if err != nil {
+			return err
+		}
+		sink = newOnceReplies(sink, store, r.Name, counted)
+	}
+	back.Targets = []bridge.TargetSettings{{Name: "reply", Sink: newReplies(sink, counted)}}
 	dead := p.DeadLetter
 	if dead == nil {
 		dead = r.DeadLetter
@@ -145,7 +193,7 @@ func sealerOf(p *config.Reply) (*reply.Sealer, error) {
 
 // asking is a target whose responder answers over a queue: the queue's URL is found before anything is asked.
 type asking struct {
-	bridge.Sink
+	around
 	client *aws.Client
 	queue  string
 	url    atomic.Pointer[string]
@@ -165,20 +213,4 @@ func (a *asking) queueURL() string {
 		return *url
 	}
 	return ""
-}
-
-// Inspect looks at the target itself.
-func (a *asking) Inspect(ctx context.Context) (bridge.Inspection, error) {
-	if in, ok := a.Sink.(bridge.Inspector); ok {
-		return in.Inspect(ctx)
-	}
-	return bridge.Inspection{}, nil
-}
-
-// Remarks are those of the target itself.
-func (a *asking) Remarks() []string {
-	if r, ok := a.Sink.(bridge.Remarker); ok {
-		return r.Remarks()
-	}
-	return nil
 }

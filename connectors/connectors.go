@@ -55,7 +55,19 @@ type Set struct {
 	log     *zap.Logger
 	metrics *bridge.Metrics
 	budget  *bridge.Budget
-	aws     *aws.Client // nil until a route needs it
+	aws     *aws.Client  // nil until a route needs it
+	store   bridge.Store // of outcomes; nil until a route needs it
+}
+
+// Close releases what the routes shared, after they have ended.
+func (s *Set) Close() error {
+	if s.aws != nil {
+		s.aws.Close()
+	}
+	if s.store != nil {
+		return s.store.Close()
+	}
+	return nil
 }
 
 // NewSet returns a Set for a loaded configuration. log and metrics may be nil.

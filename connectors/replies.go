@@ -16,7 +16,7 @@ const rememberedReplies = 100_000
 // replies is the sink of answers that came over a queue. It drops what answers a request for the second time, and takes
 // a requester that is gone for the end of the exchange: neither is anybody's mistake.
 type replies struct {
-	bridge.Sink
+	around
 	count func(outcome string)
 
 	mu     sync.Mutex // guards what follows
@@ -36,7 +36,7 @@ func digestOf(m *bridge.Message) (d digest) {
 }
 
 func newReplies(sink bridge.Sink, count func(string)) *replies {
-	return &replies{Sink: sink, count: count, sent: map[digest]struct{}{}, flying: map[digest]struct{}{}}
+	return &replies{around: around{sink}, count: count, sent: map[digest]struct{}{}, flying: map[digest]struct{}{}}
 }
 
 // errBeingAnswered is for a second answer that comes while the first is on its way: it waits for what becomes of that.

@@ -53,7 +53,9 @@ func runDaemon(ctx context.Context, cfg *config.Config, logTo io.Writer) error {
 	defer func() { _ = log.Sync() }() // standard error can't be synced everywhere, and nothing is left to do about it
 	limitMemory(cfg)
 	registry := newRegistry()
-	routes, err := connectors.NewSet(cfg, log, bridge.NewMetrics(registry)).Routes()
+	set := connectors.NewSet(cfg, log, bridge.NewMetrics(registry))
+	defer func() { _ = set.Close() }() // the routes have ended
+	routes, err := set.Routes()
 	if err != nil {
 		return usage(err)
 	}

@@ -239,7 +239,7 @@ func goneForAnHour(t *testing.T, name string, order bridge.Order, before time.Du
 		source := newBacklog()
 		route, err := bridge.NewRoute(bridge.RouteSettings{
 			Name: "orders", Sources: []bridge.Source{source}, Order: order,
-			Target:     bridge.PipelineSettings{Name: "sqs", Sink: sink(name)},
+			Targets:    []bridge.TargetSettings{{Name: "sqs", Sink: sink(name)}},
 			DeadLetter: &bridge.PipelineSettings{Name: "dead_letter", Sink: sink(dead)},
 		})
 		if err != nil {

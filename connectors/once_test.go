@@ -1,0 +1,164 @@
+package connectors
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jmsbridge/jmsbridge/bridge"
+	"github.com/jmsbridge/jmsbridge/connectors/store"
+)
+
+// fakeSink answers, or sends replies, and counts.
+type fakeSink struct {
+	bridge.Sink
+	calls int
+	sent  []string
+	err   error
+}
+
+func (f *fakeSink) Limits() bridge.Limits { return bridge.Limits{Messages: 1, Calls: 1} }
+
+func (f *fakeSink) Send(_ context.Context, batch []bridge.Outgoing, res []bridge.Result) error {
+	f.calls++
+	for i := range batch {
+		f.sent = append(f.sent, batch[i].Message.Body.Data())
+		res[i] = bridge.Result{Err: f.err, Reply: &bridge.Message{Body: bridge.NewText("answer to " + batch[i].Message.Body.Data())}}
+	}
+	return nil
+}
+
+func outcomesIn(t *testing.T, path string) *store.Bolt {
+	t.Helper()
+	s, err := store.OpenBolt(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func sendOne(t *testing.T, s bridge.Sink, o bridge.Outgoing) bridge.Result {
+	t.Helper()
+	res := []bridge.Result{{Err: bridge.ErrUnanswered}}
+	if err := s.Send(t.Context(), []bridge.Outgoing{o}, res); err != nil {
+		res[0].Err = err
+	}
+	return res[0]
+}
+
+func TestARequestThatComesAgainIsAnsweredWithoutACall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "store.db")
+	kept := outcomesIn(t, path)
+	inner := &fakeSink{}
+	request := bridge.Outgoing{
+		Message: &bridge.Message{Body: bridge.NewText("one")}, DedupID: "d-1", Deadline: time.Now().Add(time.Minute),
+	}
+	first := sendOne(t, &onceTarget{around{inner}, kept}, request)
+	if first.Err != nil || first.Reply.Body.Data() != "answer to one" {
+		t.Fatalf("%+v", first)
+	}
+	if err := kept.Close(); err != nil { // the process dies, and comes again
+		t.Fatal(err)
+	}
+	kept = outcomesIn(t, path)
+	t.Cleanup(func() { _ = kept.Close() })
+	again := sendOne(t, &onceTarget{around{inner}, kept}, request)
+	if again.Err != nil || again.Reply.Body.Data() != "answer to one" || inner.calls != 1 {
+		t.Errorf("%+v after %d calls", again, inner.calls)
+	}
+	request.DedupID = "d-2"
+	if sendOne(t, &onceTarget{around{inner}, kept}, request); inner.calls != 2 {
+		t.Errorf("another request: %d calls", inner.calls)
+	}
+	oneWay := bridge.Outgoing{Message: &bridge.Message{}, DedupID: "d-3"}
+	for range 2 {
+		sendOne(t, &onceTarget{around{inner}, kept}, oneWay)
+	}
+	if inner.calls != 4 {
+		t.Errorf("one that wants no answer: %d calls", inner.calls)
+	}
+}
+
+func TestAnAnswerThatCanNotBeStoredIsNotSent(t *testing.T) {
+	kept := outcomesIn(t, filepath.Join(t.TempDir(), "store.db"))
+	_ = kept.Close()
+	inner := &fakeSink{}
+	res := sendOne(t, &onceTarget{around{inner}, kept}, bridge.Outgoing{
+		Message: &bridge.Message{}, DedupID: "d", Deadline: time.Now().Add(time.Minute),
+	})
+	if res.Err == nil || inner.calls != 0 {
+		t.Errorf("%+v after %d calls, with a store that does not work", res, inner.calls)
+	}
+}
+
+func TestAReplyIsSentByOneProcessAlone(t *testing.T) {
+	kept := outcomesIn(t, filepath.Join(t.TempDir(), "store.db"))
+	t.Cleanup(func() { _ = kept.Close() })
+	counts := map[string]int{}
+	count := func(outcome string) { counts[outcome]++ }
+	a, b := &fakeSink{}, &fakeSink{}
+	first, second := newOnceReplies(a, kept, "r", count), newOnceReplies(b, kept, "r", count)
+	reply := bridge.Outgoing{Message: &bridge.Message{Key: "k", Body: bridge.NewText("x"), Expiration: time.Now().Add(time.Minute)}}
+	a.err = &bridge.Error{Class: bridge.Transient, Err: errors.New("refused")}
+	if res := sendOne(t, first, reply); res.Err == nil {
+		t.Error("a failure was taken for a success")
+	}
+	a.err = nil
+	for range 2 {
+		if res := sendOne(t, second, reply); res.Err != nil {
+			t.Error(res.Err)
+		}
+	}
+	if len(b.sent) != 0 || counts["duplicate"] != 2 {
+		t.Errorf("the other process sent %d, %v", len(b.sent), counts)
+	}
+	if res := sendOne(t, first, reply); res.Err != nil || len(a.sent) != 2 {
+		t.Errorf("its own reply after a failure: %v, %d sent", res.Err, len(a.sent))
+	}
+}
+
+func TestAReplyWhoseSendingEndsWithoutAWordIsNotSentAgain(t *testing.T) {
+	kept := outcomesIn(t, filepath.Join(t.TempDir(), "store.db"))
+	t.Cleanup(func() { _ = kept.Close() })
+	counts := map[string]int{}
+	inner := &fakeSink{err: &bridge.Error{Class: bridge.Ambiguous, Err: errors.New("the connection is gone")}}
+	s := newOnceReplies(inner, kept, "r", func(outcome string) { counts[outcome]++ })
+	if res := sendOne(t, s, bridge.Outgoing{Message: &bridge.Message{Key: "k"}}); res.Err != nil || counts["uncertain"] != 1 {
+		t.Errorf("%v, %v", res.Err, counts)
+	}
+}
+
+func TestASecondAnswerWaitsForTheFirst(t *testing.T) {
+	counts := map[string]int{}
+	r := newReplies(&fakeSink{}, func(outcome string) { counts[outcome]++ })
+	one := []bridge.Outgoing{{Message: &bridge.Message{Key: "k"}}}
+	res := []bridge.Result{{}}
+	places, keys := r.claim(one, res) // the first is on its way
+	if len(places) != 1 {
+		t.Fatal("nothing to send")
+	}
+	if got := sendOne(t, r, one[0]); bridge.ClassOf(got.Err) != bridge.Throttled {
+		t.Errorf("the second: %v", got.Err)
+	}
+	r.mu.Lock()
+	delete(r.flying, keys[0])
+	r.mu.Unlock() // the first has failed
+	if got := sendOne(t, r, one[0]); got.Err != nil || counts["sent"] != 1 {
+		t.Errorf("the second, after the first has failed: %v", got.Err)
+	}
+	if got := sendOne(t, r, one[0]); got.Err != nil || counts["duplicate"] != 1 {
+		t.Errorf("a third: %v", got.Err)
+	}
+}
+
+func TestOnlyTheLastRepliesAreRemembered(t *testing.T) {
+	r := newReplies(&fakeSink{}, func(string) {})
+	for i := range rememberedReplies + 10 {
+		r.remember(digest{byte(i), byte(i >> 8), byte(i >> 16)})
+	}
+	if len(r.sent) != rememberedReplies || len(r.order) != rememberedReplies {
+		t.Errorf("%d are remembered", len(r.sent))
+	}
+}
