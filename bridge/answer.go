@@ -3,7 +3,16 @@ package bridge
 import "time"
 
 // wantsReply tells whether somebody waits for an answer to this message.
-func (r *Route) wantsReply(m *Message) bool { return r.set.Reply != nil && !m.ReplyTo.IsZero() }
+func (r *Route) wantsReply(m *Message) bool {
+	switch {
+	case r.set.Reply == nil:
+		return false
+	case r.set.Reply.Wants != nil:
+		return r.set.Reply.Wants(m)
+	default:
+		return !m.ReplyTo.IsZero()
+	}
+}
 
 // replyDeadline is when nobody waits for the answer to a request any more.
 func (r *Route) replyDeadline(it *item) time.Time {

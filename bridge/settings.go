@@ -81,6 +81,8 @@ type TargetSettings struct {
 type ReplySettings struct {
 	// Name and Sink are where replies go.
 	PipelineSettings
+	// Wants tells whether somebody waits for an answer to a message; nil: whoever has set JMSReplyTo.
+	Wants func(request *Message) bool
 	// Timeout is how long a request without a JMSExpiration may take; 0: 30 s. It begins when the bridge receives it.
 	Timeout time.Duration
 	// Make returns the reply for a request: its destination, correlation id and time to live, which ends at the deadline.

@@ -8,7 +8,7 @@ type Reply struct {
 
 	Target     string        `mapstructure:"target" doc:"the name of the target that answers, where a route has several"`
 	Timeout    time.Duration `mapstructure:"timeout" min:"100ms" max:"24h" doc:"how long a request without a JMSExpiration may take"`
-	Allow      []string      `mapstructure:"allow" doc:"where replies may go: kind and name, with * for any letters"`
+	Allow      []string      `mapstructure:"allow" doc:"where replies may go: kind and name, or URLs of SQS queues, with * for any letters"`
 	Format     ReplyFormat   `mapstructure:"format" enum:"body|envelope" doc:"body, or envelope: the answer is a whole message with properties, type, priority"`
 	Fault      bool          `mapstructure:"fault" doc:"true: a request that failed for good is answered with the error"`
 	Key        Secret        `mapstructure:"key" doc:"seals what travels with a request over SQS; at least 32 bytes, best as ${file:PATH}"`
@@ -44,7 +44,7 @@ type ReplySQS struct {
 // ReplyJMS is the broker queue that JMS services answer to.
 type ReplyJMS struct {
 	Broker string `mapstructure:"broker" required:"true" doc:"the name of a broker"`
-	Queue  string `mapstructure:"queue" doc:"a queue, shared by selector; \"\": a temporary one, where the wire has it"`
+	Queue  string `mapstructure:"queue" doc:"the queue for answers, which several may share: each takes its own by a selector"`
 }
 
 // Store keeps what has to survive a restart: the outcomes of requests whose replies are sent at most once.

@@ -25,7 +25,9 @@ func (v *validator) reply(r *Route, path string) {
 		return
 	}
 	target := v.answering(r, path)
-	v.replyAllow(p, path)
+	if p.From.JMS == nil {
+		v.replyAllow(p, path)
+	}
 	v.replyDeadLetter(r, path)
 	switch {
 	case p.From.JMS != nil:
@@ -161,6 +163,15 @@ func (v *validator) replyFromJMS(r *Route, t *Target, path string) {
 	}
 	if t != nil && (t.JMS == nil || t.JMS.Broker != from.Broker) {
 		v.add(join(path, "from.jms.broker"), "the service is asked at another broker than it answers at", "use one broker for both")
+	}
+	if from.Queue == "" {
+		v.addMissing(join(path, "from.jms.queue"), "over STOMP a queue for the answers is needed: a temporary one belongs to the connection that asks")
+	}
+	for i, pattern := range r.Reply.Allow {
+		if !strings.HasPrefix(pattern, "https://") && !strings.HasPrefix(pattern, "http://") || strings.Count(pattern, "*") > 1 {
+			v.add(fmt.Sprintf("%s[%d]", join(path, "allow"), i), fmt.Sprintf("%q is no URL of a queue to which an answer may go", pattern),
+				"list the requesters' queues, such as https://sqs.eu-west-1.amazonaws.com/123456789012/*")
+		}
 	}
 	if strings.ContainsAny(from.Queue, ",*>#?") {
 		v.add(join(path, "from.jms.queue"), fmt.Sprintf("%q is not one queue", from.Queue), "")

@@ -21,7 +21,7 @@ import (
 func (s *Set) answers(parts *Parts, set *bridge.RouteSettings) error {
 	r, p := parts.Route, parts.Route.Reply
 	if p.From.JMS != nil {
-		return errors.New("answers from a JMS service are not supported yet")
+		return s.answersFromService(parts, set)
 	}
 	allow, err := reply.ParseAllow(p.Allow, ownDestinations(r)...)
 	if err != nil {

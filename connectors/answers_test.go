@@ -54,7 +54,8 @@ func startExchange(t *testing.T, routes string, queues ...string) *exchange {
 		Region: x.aws.Region(), BaseEndpoint: sdk.String(x.aws.URL()), HTTPClient: &http.Client{Transport: x.aws.Transport()},
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 	})
-	text := fmt.Sprintf("brokers: [{name: mq, url: %q}]\naws: {endpoint_url: %q, region: us-east-1}\nroutes:\n%s", x.broker.URL(), x.aws.URL(), routes)
+	text := fmt.Sprintf("brokers: [{name: mq, url: %q}]\naws: {endpoint_url: %q, region: us-east-1}\nroutes:\n%s", x.broker.URL(), x.aws.URL(),
+		strings.ReplaceAll(routes, "ENDPOINT", x.aws.URL()))
 	c, err := config.Parse(filepath.Join(t.TempDir(), "bridge.yaml"), []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -228,5 +229,124 @@ func TestASecondAnswerIsDropped(t *testing.T) {
 	}
 	if n := x.broker.Depth("/queue/REPLY.app"); n != 20 {
 		t.Errorf("%d replies to 20 requests", n)
+	}
+}
+
+const serviceRoute = `
+- name: lookups
+  from:
+    sqs: {queue: lookup-requests, wait: 1s}
+  to:
+  - jms: {broker: mq, queue: lookups}
+  dead_letter:
+    sqs: {queue: dlq}
+  reply:
+    from:
+      jms: {broker: mq, queue: bridge.replies}
+    timeout: 5s
+    fault: true
+    allow: ["ENDPOINT*"]
+`
+
+// serve is a JMS service on a queue: it answers to JMSReplyTo with the request's correlation id.
+func (x *exchange) serve(queue string, answer func(stomplocal.Message) string) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var working sync.WaitGroup
+	x.t.Cleanup(func() {
+		cancel()
+		working.Wait()
+	})
+	working.Go(func() {
+		served := map[string]bool{}
+		for ctx.Err() == nil {
+			for _, m := range x.broker.Browse("/queue/"+queue, 1000) {
+				if served[m.ID] {
+					continue
+				}
+				served[m.ID] = true
+				if body := answer(m); body != "" {
+					if _, err := x.broker.Publish(m.ReplyTo, stomplocal.Message{CorrelationID: m.CorrelationID, Body: []byte(body)}); err != nil {
+						x.t.Error(err)
+					}
+				}
+			}
+			<-time.After(10 * time.Millisecond)
+		}
+	})
+}
+
+// request puts a request for a JMS service into a queue.
+func (x *exchange) request(queue, replyTo, correlation, body string) {
+	x.t.Helper()
+	url, reply := x.aws.QueueURL(queue), x.aws.QueueURL(replyTo)
+	text := func(s string) types.MessageAttributeValue {
+		return types.MessageAttributeValue{DataType: sdk.String("String"), StringValue: &s}
+	}
+	_, err := x.sqs.SendMessage(x.t.Context(), &sqsapi.SendMessageInput{
+		QueueUrl: &url, MessageBody: &body,
+		MessageAttributes: map[string]types.MessageAttributeValue{"CorrelationID": text(correlation), "ReplyTo": text(reply), "region": text("EU")},
+	})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// answers takes n messages off an SQS queue, and returns bodies by correlation id.
+func (x *exchange) answersIn(queue string, n int) map[string]string {
+	x.t.Helper()
+	url, out := x.aws.QueueURL(queue), map[string]string{}
+	for end := time.Now().Add(20 * time.Second); len(out) < n; {
+		if time.Now().After(end) {
+			for _, r := range x.routes {
+				x.t.Logf("%+v", r.Status())
+			}
+			x.t.Fatalf("%d answers of %d", len(out), n)
+		}
+		got, err := x.sqs.ReceiveMessage(x.t.Context(), &sqsapi.ReceiveMessageInput{
+			QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1, MessageAttributeNames: []string{"All"},
+		})
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		for _, m := range got.Messages {
+			out[*m.MessageAttributes["CorrelationID"].StringValue] = *m.Body
+		}
+	}
+	return out
+}
+
+func TestARequesterBehindSQSIsAnsweredByAJMSService(t *testing.T) {
+	x := startExchange(t, serviceRoute, "lookup-requests", "answers", "dlq")
+	x.serve("lookups", func(m stomplocal.Message) string {
+		if m.CorrelationID == "" || !strings.HasPrefix(m.CorrelationID, "jmsbridge.lookups.") || m.Expires.IsZero() {
+			t.Errorf("the request has correlation id %q and expires at %v", m.CorrelationID, m.Expires)
+		}
+		return "answer to " + string(m.Body)
+	})
+	for i := range 40 {
+		x.request("lookup-requests", "answers", fmt.Sprint("c-", i), fmt.Sprint("request ", i))
+	}
+	got := x.answersIn("answers", 40)
+	for i := range 40 {
+		if want := fmt.Sprint("answer to request ", i); got[fmt.Sprint("c-", i)] != want {
+			t.Errorf("c-%d is answered with %q", i, got[fmt.Sprint("c-", i)])
+		}
+	}
+	for end := time.Now().Add(10 * time.Second); x.aws.Depth("lookup-requests").Total() > 0; {
+		if time.Now().After(end) {
+			t.Fatalf("%d requests are left", x.aws.Depth("lookup-requests").Total())
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+}
+
+func TestAServiceThatDoesNotAnswerIsAFault(t *testing.T) {
+	x := startExchange(t, serviceRoute, "lookup-requests", "answers", "dlq")
+	x.request("lookup-requests", "answers", "c", "request")
+	if got := x.answersIn("answers", 1); !strings.Contains(got["c"], "the time for an answer ended") && !strings.Contains(got["c"], "not answered in time") {
+		t.Errorf("answered with %q", got["c"])
+	}
+	if n := x.aws.Depth("dlq").Total(); n != 1 {
+		t.Errorf("%d dead letters", n)
 	}
 }
