@@ -76,8 +76,8 @@ func (r *Route) part(it *item, e ending) {
 		d.open--
 		d.worst = max(d.worst, e)
 		last = d.open == 0
-		if r.set.bug == bugSettleAtFirst && e == endDelivered && !d.settled.Load() {
-			_ = d.root.d.Settle(Accept)
+		if r.set.bug == bugSettleAtFirst && e == endDelivered && d.open > 0 {
+			d.open, last = 0, true
 		}
 	}
 	w.mu.Unlock()

@@ -47,6 +47,11 @@ type simWorld struct {
 
 	brokers      []*simBroker // one for each source; a group is on one of them
 	target, dead *simTarget
+	more         []*simMore            // further targets
+	requester    *simTarget            // waits for replies; nil: nobody does
+	known        map[string]*Message   // what was put, for who may not ask the brokers
+	orphans      map[string]bool       // requests whose requester has gone
+	sly          map[string]bool       // poisonous ones that fail their whole call without being named
 	route        atomic.Pointer[Route] // the one that runs
 	most         map[*simSource]int64  // the bytes of its largest Receive
 	began        time.Time
@@ -160,6 +165,7 @@ func newSimWorld(seed int64, bug plantedBug) *simWorld {
 	}
 	w.addBrokers()
 	w.drawPhases()
+	w.extend()
 	return w
 }
 
@@ -239,6 +245,10 @@ func (w *simWorld) targetFault(batch []Outgoing) simFault {
 			w.fire("poison")
 			f.partial[i] = &Error{Class: Permanent, Code: "Poison", Err: errors.New("a poisonous message")}
 		}
+	}
+	if err, found := w.slyFault(batch); found {
+		f.err, f.partial = err, nil
+		return f
 	}
 	if w.quiet() {
 		return f
@@ -345,11 +355,15 @@ func (w *simWorld) holdReason(key string) error {
 
 // checkVerdict is asked at the moment of each verdict: the message must be safe by then.
 func (w *simWorld) checkVerdict(key string) {
-	if w.target.has(key) || w.dead.has(key) {
-		return
-	}
+	safe := w.target.has(key) || w.dead.has(key)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if safe {
+		if text := w.lacking(key, w.known[key]); text != "" {
+			w.problem("I1", "%s was settled, and %s", key, text)
+		}
+		return
+	}
 	switch {
 	case w.expires[key] && w.set.Expired == ExpireDrop:
 	case w.set.DropDead && (w.poison[key] || w.expires[key] || w.mayUseUp()):
@@ -430,6 +444,7 @@ func (w *simWorld) produce() {
 		put[b]++
 		key := b.key(put[b])
 		w.poison[key], w.held[key], w.expires[key] = poison, held, expiring
+		w.sly[key] = poison && w.chance(0.4)
 		if held {
 			w.holds++
 		}
@@ -438,6 +453,10 @@ func (w *simWorld) produce() {
 		}
 		w.mu.Unlock()
 		b.putAs(key, group, expires)
+		kept := b.putMessage(key)
+		w.mu.Lock()
+		w.known[key] = kept
+		w.mu.Unlock()
 		sleep(context.Background(), pause)
 	}
 }
@@ -581,9 +600,11 @@ func (w *simWorld) judge() {
 		for _, text := range t.wrong {
 			w.problem("I2", "%s", text)
 		}
-		w.judgeDuplicates(t)
 	}
-	w.judgeOrder()
+	w.judgeDuplicates(w.target, 1)
+	w.judgeDuplicates(w.dead, len(w.set.Targets))
+	w.judgeOrderOf(w.target)
+	w.judgeMore()
 	if !w.mayUseUp() {
 		for _, s := range w.dead.log {
 			if !w.poison[s.key] && !w.expires[s.key] {
@@ -595,7 +616,7 @@ func (w *simWorld) judge() {
 
 // judgeDuplicates: what was answered as a success is never sent again, unless the verdict was lost with a connection or
 // the process; all copies carry the same id.
-func (w *simWorld) judgeDuplicates(t *simTarget) {
+func (w *simWorld) judgeDuplicates(t *simTarget, each int) {
 	ids := map[string]string{}
 	for _, s := range t.log {
 		if id, ok := ids[s.key]; ok && id != s.dedup {
@@ -614,24 +635,24 @@ func (w *simWorld) judgeDuplicates(t *simTarget) {
 			copied = copied || b.copied[key]
 		}
 		switch {
-		case copied && n > deliveries: // of two with one key nothing is remembered, but one delivery is one message
+		case copied && n > each*deliveries: // of two with one key nothing is remembered, but one delivery is one message
 			w.problem("I3", "%s was confirmed %d times for %d deliveries", key, n, deliveries)
-		case !copied && n > 1+lost:
+		case !copied && n > each*(1+lost):
 			w.problem("I3", "%s was confirmed %d times, and %d verdicts were lost", key, n, lost)
 		}
 	}
 }
 
-// judgeOrder: within a group, messages arrive for the first time in the order in which they were sent. Dead-lettered and
+// judgeOrderOf: within a group, messages arrive for the first time in the order in which they were sent. Dead-lettered and
 // expired ones are no longer part of it; nor, when the process was stopped before its dead letter had it, is one that
 // had failed: a new process does not know of it.
-func (w *simWorld) judgeOrder() {
+func (w *simWorld) judgeOrderOf(t *simTarget) {
 	if w.set.Order == OrderNone {
 		return
 	}
 	last, seen := map[string]int32{}, map[string]bool{}
-	for _, s := range w.target.log {
-		if seen[s.key] || w.dead.has(s.key) || w.dropped[s.key] || w.expires[s.key] || w.restarted && w.target.tried[s.key] > w.target.confirmed[s.key] {
+	for _, s := range t.log {
+		if seen[s.key] || w.dead.has(s.key) || w.dropped[s.key] || w.expires[s.key] || w.restarted && t.tried[s.key] > t.confirmed[s.key] {
 			continue
 		}
 		seen[s.key] = true
@@ -676,8 +697,8 @@ func TestSimulation(t *testing.T) {
 			t.Errorf("seed %d: %s", seed, p)
 		}
 		if len(w.problems) > 0 {
-			t.Fatalf("replay: go test ./bridge -run TestSimulation -sim.seed=%d\nfaults: %+v\nfired: %v\nstatus before the stop: %+v",
-				seed, w.faults, w.fired, w.last)
+			t.Fatalf("replay: go test ./bridge -run TestSimulation -sim.seed=%d\nfaults: %+v\nfired: %v\nstatus before the stop: %+v\nreplies: %+v",
+				seed, w.faults, w.fired, w.last, w.last.Replies)
 		}
 	}
 	if n < 200 {
@@ -688,6 +709,8 @@ func TestSimulation(t *testing.T) {
 		"outage", "target refuses", "fatal", "disconnect", "panic", "dead outage", "poison", "hold", "expiry", "stop",
 		"duplicate", "duplicate on another connection", "duplicate on the next connection",
 		"window full of messages", "window full of bytes",
+		"fan-out", "outage of a further target", "partial failure of a further target", "reply", "reply outage", "orphan",
+		"one of a call, nobody knows which",
 	} {
 		if fired[kind] == 0 {
 			t.Errorf("no fault of the kind %q has fired", kind)
@@ -718,6 +741,10 @@ func TestSimulationFindsPlantedBugs(t *testing.T) {
 		{"a message that nobody has put", bugInvent, []string{"I2"}},
 		{"one of two with the same key settled unsent", bugTwin, []string{"I1"}},
 		{"a wait without a bound", bugLongWait, []string{"I6: the probe"}},
+		{"settled when the first of several targets has it", bugSettleAtFirst, []string{"I1"}},
+		{"forgotten which targets have what comes again", bugForgetDone, []string{"I3"}},
+		{"a request settled before its reply is sent", bugSettleBeforeReply, []string{"I1"}},
+		{"a batch that is never halved", bugHalveInPlace, []string{"I6"}},
 		{"a window without a bound in bytes", bugWindowBytes, []string{"I7"}},
 		{"a window without a bound in messages", bugWindowMessages, []string{"I7"}},
 	} {

@@ -154,7 +154,7 @@ func (w *simWorld) checkContent(o *Outgoing, l Limits) string {
 		sum := sha256.Sum256([]byte(w.set.Name + "\x00queue:q\x00" + put.Key + "\x00"))
 		id = hex.EncodeToString(sum[:])
 	}
-	if o.Group != group || o.DedupID != id || o.Attempt < 1 || !o.Deadline.IsZero() {
+	if o.Group != group || o.DedupID != id || o.Attempt < 1 || !o.Deadline.IsZero() && w.requester == nil {
 		return fmt.Sprintf("group %q, want %q; deduplication id %q, want %q; attempt %d; deadline %v",
 			o.Group, group, o.DedupID, id, o.Attempt, o.Deadline)
 	}
@@ -183,7 +183,7 @@ func (w *simWorld) checkDead(o *Outgoing) string {
 		case DeadRoute:
 			ok = v.Str() == w.set.Name
 		case DeadTarget:
-			ok = v.Str() == w.set.Targets[0].Name
+			ok = w.isTarget(v.Str())
 		case DeadDestination:
 			ok = v.Str() == "queue:q"
 		case DeadErrorClass, DeadError, DeadErrorCode:
