@@ -1,0 +1,20 @@
+package stage
+
+import (
+	"math"
+
+	"github.com/jmsbridge/jmsbridge/bridge"
+)
+
+// isNamed tells whether property_types or body_types names the type of v, because it does not follow from its JSON.
+func isNamed(v *bridge.Value) bool {
+	switch v.Type() {
+	case bridge.StringType, bridge.BooleanType, bridge.IntType:
+		return false
+	case bridge.DoubleType:
+		f := v.Float64()
+		return math.IsNaN(f) || math.IsInf(f, 0)
+	default:
+		return true
+	}
+}
