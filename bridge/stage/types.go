@@ -2,6 +2,7 @@ package stage
 
 import (
 	"math"
+	"strings"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
 )
@@ -17,4 +18,12 @@ func isNamed(v *bridge.Value) bool {
 	default:
 		return true
 	}
+}
+
+// escape makes a name one token of a JSON Pointer (RFC 6901, section 3).
+func escape(name string) string {
+	if !strings.ContainsAny(name, "~/") {
+		return name
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
