@@ -59,11 +59,10 @@ var columns = map[string]column{
 // numbers or booleans. The error is of class Permanent: lists are nested too deeply for an envelope to hold.
 func (p *Pattern) Matches(m *bridge.Message) (bool, error) {
 	for i := range p.alternatives {
-		f := p.alternatives[i].inMessage(m)
-		if f.deep {
+		switch p.alternatives[i].inMessage(m) {
+		case tooDeep:
 			return false, bridge.Errorf(bridge.Permanent, "matching the filter: more than %d levels of lists", envelope.MaxDepth)
-		}
-		if f.found || f.absent {
+		case found, absent:
 			return true, nil
 		}
 	}
@@ -79,41 +78,56 @@ func (p *Pattern) Process(_ context.Context, m *bridge.Message) (*bridge.Message
 	return m, nil
 }
 
-// fate is what a part of a pattern made of a part of a message: it matches with a value that is there, or because
-// nothing is there. In a list of objects the first holds for one element, the second needs all of them.
-type fate struct {
-	found, absent bool
-	deep          bool // the message is nested too deeply
+// fate is what a part of a pattern made of a part of a message.
+type fate uint8
+
+const (
+	missed  fate = iota
+	absent       // it matches, because nothing is there: in a list of objects all elements have to agree
+	found        // it matches with a value that is there: one element is enough
+	tooDeep      // the message is nested too deeply
+)
+
+// and adds the next field of an object: found when one of them is, and all match.
+func (f fate) and(next fate) fate {
+	if f == missed || f == tooDeep {
+		return f
+	}
+	if next == absent {
+		return f
+	}
+	return next // found, missed, tooDeep
 }
 
-// join adds what the next field of an object says; done tells that the object can't match any more.
-func (f *fate) join(next fate) (done bool) {
-	if next.deep || !next.found && !next.absent {
-		*f = fate{deep: next.deep}
-		return true
+// nothing is what holds when there is no value to look at.
+func (f *field) nothing() fate {
+	if f.absent {
+		return absent
 	}
-	f.found = f.found || next.found
-	f.absent = f.absent && next.absent
-	return false
+	return missed
+}
+
+// judged is found or missed.
+func judged(matches bool) fate {
+	if matches {
+		return found
+	}
+	return missed
 }
 
 func (o *object) inMessage(m *bridge.Message) fate {
-	all := fate{absent: true}
-	for i := range o.fields {
-		if all.join(o.fields[i].inMessage(m)) {
-			break
-		}
+	all := absent
+	for i := 0; i < len(o.fields) && all != missed; i++ {
+		all = all.and(o.fields[i].inMessage(m))
 	}
 	return all
 }
 
 func (o *object) inMap(entries []bridge.Entry, depth int) fate {
-	all := fate{absent: true}
-	for i := range o.fields {
+	all := absent
+	for i := 0; i < len(o.fields) && all != missed; i++ {
 		f := &o.fields[i]
-		if all.join(f.in(lookup(entries, f.name), depth)) {
-			break
-		}
+		all = all.and(f.in(lookup(entries, f.name), depth))
 	}
 	return all
 }
@@ -131,34 +145,35 @@ func lookup(entries []bridge.Entry, name string) *bridge.Value {
 func (f *field) in(v *bridge.Value, depth int) fate {
 	switch {
 	case v == nil:
-		return fate{absent: f.absent}
+		return f.nothing()
 	case v.Type() == bridge.ListType:
 		return f.inList(v.List(), depth+1)
 	case v.Type() == bridge.MapType:
 		if f.inner != nil {
 			return f.inner.inMap(v.Map(), depth+1)
 		}
-		return fate{absent: f.absent} // an object is no leaf
+		return f.nothing() // an object is no leaf
 	case f.inner != nil:
-		return fate{absent: f.absent}
+		return f.nothing()
 	default:
 		s := scalarOf(v)
-		return fate{found: f.leaf.matches(&s)}
+		return judged(f.leaf.matches(&s))
 	}
 }
 
-// inList looks for one element that matches.
+// inList looks for one element that matches with a value; without one, nothing may be there in any of them.
 func (f *field) inList(values []bridge.Value, depth int) fate {
 	if depth > envelope.MaxDepth {
-		return fate{deep: true}
+		return tooDeep
 	}
-	all := fate{absent: f.absent}
+	all := f.nothing()
 	for i := range values {
-		one := f.in(&values[i], depth)
-		if one.found || one.deep {
+		switch one := f.in(&values[i], depth); one {
+		case found, tooDeep:
 			return one
+		case missed:
+			all = missed
 		}
-		all.absent = all.absent && one.absent
 	}
 	return all
 }

@@ -22,9 +22,9 @@ func (f *field) inMessage(m *bridge.Message) fate {
 		return f.inBody(&m.Body)
 	case columnInferred:
 		if !m.Body.IsInferred() {
-			return fate{absent: f.absent}
+			return f.nothing()
 		}
-		return fate{found: f.leaf.matches(&scalar{kind: scalarBoolean, truth: true})}
+		return judged(f.leaf.matches(&scalar{kind: scalarBoolean, truth: true}))
 	default:
 		v := f.from(m, "")
 		return f.inHeader(&v)
@@ -33,32 +33,28 @@ func (f *field) inMessage(m *bridge.Message) fate {
 
 func (f *field) inHeader(v *value) fate {
 	if !v.isSet() {
-		return fate{absent: f.absent}
+		return f.nothing()
 	}
 	switch v.form {
 	case formDestination:
-		return fate{found: f.leaf.matchesText(destinationText(v.destination))}
+		return judged(f.leaf.matchesText(destinationText(v.destination)))
 	case formInstant:
 		var room [32]byte // the longest that a Java long holds has 30
-		return fate{found: f.leaf.matchesText(textOf{tail: string(envelope.AppendInstant(room[:0], v.instant))})}
+		return judged(f.leaf.matchesText(textOf{tail: string(envelope.AppendInstant(room[:0], v.instant))}))
 	default:
 		s := scalarOf(&v.typed)
-		return fate{found: f.leaf.matches(&s)}
+		return judged(f.leaf.matches(&s))
 	}
 }
 
 func (o *object) inProperties(p bridge.Properties) fate {
-	all := fate{absent: true}
-	for i := range o.fields {
+	all := absent
+	for i := 0; i < len(o.fields) && all != missed; i++ {
 		f := &o.fields[i]
-		var one fate
 		if v, ok := p.Lookup(f.name); ok {
-			one = f.in(&v, 1)
+			all = all.and(f.in(&v, 1))
 		} else {
-			one = fate{absent: f.absent}
-		}
-		if all.join(one) {
-			break
+			all = all.and(f.nothing())
 		}
 	}
 	return all
@@ -80,9 +76,9 @@ func (f *field) inBody(b *bridge.Body) fate {
 		if b.Kind() != bridge.TextBody {
 			s.text = base64.StdEncoding.EncodeToString([]byte(b.Data()))
 		}
-		return fate{found: f.leaf.matches(&s)}
+		return judged(f.leaf.matches(&s))
 	}
-	return fate{absent: f.absent}
+	return f.nothing()
 }
 
 // inBody finds the first step of a pointer in a Map or Stream body.
@@ -95,15 +91,13 @@ func inBody(b *bridge.Body, name string) (bridge.Value, bool) {
 
 // inTypes looks at property_types or body_types, whose names are pointers.
 func (o *object) inTypes(first func(name string) (bridge.Value, bool)) fate {
-	all := fate{absent: true}
-	for i := range o.fields {
+	all := absent
+	for i := 0; i < len(o.fields) && all != missed; i++ {
 		f := &o.fields[i]
-		one := fate{absent: f.absent}
 		if v, ok := atPointer(f.name, first); ok && isNamed(&v) {
-			one = fate{found: f.leaf.matchesText(textOf{tail: v.Type().String()})}
-		}
-		if all.join(one) {
-			break
+			all = all.and(judged(f.leaf.matchesText(textOf{tail: v.Type().String()})))
+		} else {
+			all = all.and(f.nothing())
 		}
 	}
 	return all
