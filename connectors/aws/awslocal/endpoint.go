@@ -56,7 +56,7 @@ type Role struct {
 	ExternalID string
 }
 
-// Rule names calls: an action ("SendMessage", "sqs:SendMessage", "*" or "") on a queue (a name, "*" or "").
+// Rule names calls: an action ("SendMessage", "sqs:SendMessage", "*" or "") on a queue or function (a name, "*" or "").
 type Rule struct{ Action, Queue string }
 
 // Endpoint is a running endpoint. Its methods may be called by any number of goroutines at once.
@@ -72,6 +72,8 @@ type Endpoint struct {
 	sequence uint64
 	handles  uint64
 	arrivals uint64
+
+	functions functions
 
 	authMu sync.Mutex // guards keys, deny and signing
 	keys   map[string]Key
@@ -102,6 +104,7 @@ func New(opt Options, url string) *Endpoint {
 	if opt.ReadTimeout <= 0 {
 		opt.ReadTimeout = 30 * time.Second
 	}
+	ctx, cancel := context.WithCancel(context.Background())
 	e := &Endpoint{
 		opt:     opt,
 		url:     url,
@@ -112,6 +115,8 @@ func New(opt Options, url string) *Endpoint {
 		deny:    append([]Rule(nil), opt.Deny...),
 		log:     newLog(opt.LogRecords, opt.LogWithoutBodies),
 		stop:    make(chan struct{}),
+
+		functions: functions{byName: map[string]*function{}, ctx: ctx, cancel: cancel},
 	}
 	for _, k := range opt.Keys {
 		e.keys[k.ID] = k
@@ -184,11 +189,13 @@ func (e *Endpoint) SetKeys(keys ...Key) {
 	}
 }
 
-// Close ends waiting requests, closes the connections and waits for the server to end. It is safe twice.
+// Close ends waiting requests and the processes of functions, closes the connections and waits for the server to end. It
+// is safe twice.
 func (e *Endpoint) Close() error {
 	var err error
 	e.stopOnce.Do(func() {
 		close(e.stop)
+		e.functions.close()
 		if e.server == nil {
 			return
 		}

@@ -16,6 +16,7 @@ type apiError struct {
 	status    int
 	receiver  bool   // the service's fault
 	raw       string // instead of the JSON body
+	reason    string // of Lambda's throttling
 }
 
 func (e *apiError) Error() string { return e.code + ": " + e.message }

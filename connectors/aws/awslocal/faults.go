@@ -13,7 +13,7 @@ type FaultKind uint8
 const (
 	// Refuse answers the whole call with Fault.Code and processes nothing. Code "" is an InternalError with status 500.
 	// "RequestThrottled", "ThrottlingException", "ServiceUnavailable", "ExpiredToken", "KmsDisabled" and the other
-	// errors of SQS get the form and status that AWS gives them.
+	// errors of SQS get the form and status that AWS gives them, and so do those of Lambda for its actions.
 	Refuse FaultKind = iota
 	// ResetBefore resets the connection, and nothing is processed.
 	ResetBefore
@@ -34,7 +34,7 @@ type Fault struct {
 	Kind FaultKind
 	// Actions are the calls it is for; none: SendMessage and SendMessageBatch; "*": all.
 	Actions []string
-	// Queue is the name of the queue it is for; "": all.
+	// Queue is the name of the queue, or of the function, it is for; "": all.
 	Queue string
 	// Share of the calls (or entries) it hits, by chance; 0 and 1: each.
 	Share float64
@@ -45,6 +45,8 @@ type Fault struct {
 	// Code, Message and Status are the error; 0 and "": as AWS has them for the code.
 	Code, Message string
 	Status        int
+	// Reason is the reason of Lambda's TooManyRequestsException; "": ConcurrentInvocationLimitExceeded.
+	Reason string
 	// Raw is the whole body of the answer instead of AWS's JSON, for what a proxy in between would say.
 	Raw string
 	// SenderFault is that field of a failed entry.
@@ -160,6 +162,9 @@ func (c *call) applyFaults() *apiError {
 		c.fault = i
 		if i.fault.Kind == Refuse {
 			problem := named(i.fault.Code, i.fault.Message, i.fault.Status)
+			if c.form == restProtocol {
+				problem = lambdaNamed(&i.fault)
+			}
 			problem.raw = i.fault.Raw
 			return problem
 		}

@@ -18,17 +18,27 @@ import (
 // maxRequest bounds a request's body: a batch of 1 MiB of which each byte is escaped, and room.
 const maxRequest = 8 << 20
 
+// protocol is how a request is spelled, and so its answer.
+type protocol uint8
+
+const (
+	queryProtocol protocol = iota // STS: a form, and XML
+	jsonProtocol                  // SQS: AWS JSON 1.0
+	restProtocol                  // Lambda: REST and JSON
+)
+
 // call is one request on its way.
 type call struct {
 	e       *Endpoint
 	ctx     context.Context
+	form    protocol
 	action  string
 	id      string // request id
 	number  uint64
 	arrived time.Time
 	who     Key
 	body    []byte
-	queue   string // name; "" when it has none
+	queue   string // name of the queue, or of the function; "" when it has none
 	records []*Record
 	delay   time.Duration // of Latency faults
 	fault   *Injection    // the one that decided about the whole call
@@ -49,7 +59,8 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) {
 			e.buffers.Put(buffer)
 		}
 	}()
-	if r.Method != http.MethodPost {
+	route, isREST := routeOf(r)
+	if r.Method != http.MethodPost && !isREST {
 		http.Error(w, "the local AWS endpoint takes POST only", http.StatusMethodNotAllowed)
 		return
 	}
@@ -67,24 +78,31 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	c.body = buffer.Bytes()
 	target, isJSON := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
 	var form url.Values
-	if isJSON {
-		c.action = target
+	if isREST {
+		c.form, c.action = restProtocol, route.action
+		// A function may take longer than a request may take to be read. Not every writer has a deadline.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	} else if isJSON {
+		c.form, c.action = jsonProtocol, target
 	} else if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		form, _ = url.ParseQuery(string(c.body))
 		c.action = form.Get("Action")
 	}
-	answer, problem := c.process(r, isJSON, form)
-	c.finish(w, isJSON, answer, problem, latency)
+	answer, problem := c.process(r, route, form)
+	c.finish(w, answer, problem, latency)
 }
 
 // process authenticates, applies the faults that come before and runs the action.
-func (c *call) process(r *http.Request, isJSON bool, form url.Values) (any, *apiError) {
+func (c *call) process(r *http.Request, route restRoute, form url.Values) (any, *apiError) {
 	who, problem := c.e.authenticate(r, c.body)
 	if problem != nil {
 		return nil, problem
 	}
 	c.who = who
-	if !isJSON {
+	if c.form == restProtocol {
+		return c.lambda(r, route)
+	}
+	if c.form == queryProtocol {
 		if c.e.denied(c.action, "") {
 			return nil, errAccessDenied(c.principal(), "sts:"+c.action, "*")
 		}
@@ -161,7 +179,7 @@ func requestID(n uint64) string {
 }
 
 // finish waits out latencies, answers or does not, and completes the log.
-func (c *call) finish(w http.ResponseWriter, isJSON bool, answer any, problem *apiError, latency time.Duration) {
+func (c *call) finish(w http.ResponseWriter, answer any, problem *apiError, latency time.Duration) {
 	outcome := Accepted
 	hold := latency + c.delay
 	reset := false
@@ -195,20 +213,29 @@ func (c *call) finish(w http.ResponseWriter, isJSON bool, answer any, problem *a
 	header.Set("X-Amzn-Requestid", c.id)
 	var text []byte
 	var status int
-	if isJSON {
+	switch c.form {
+	case jsonProtocol:
 		header.Set("Content-Type", "application/x-amz-json-1.0")
 		text, status = encodeJSON(header, answer, problem)
-	} else {
+	case restProtocol:
+		header.Set("Content-Type", "application/json")
+		text, status = encodeREST(header, answer, problem)
+	default:
 		header.Set("Content-Type", "text/xml")
 		text, status = encodeXML(c.id, answer, problem)
 	}
-	header.Set("Content-Length", strconv.Itoa(len(text)))
+	if status != http.StatusNoContent {
+		header.Set("Content-Length", strconv.Itoa(len(text)))
+	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(c.e.opt.ReadTimeout)) // not every writer has one
 	if outcome == Accepted && c.ctx.Err() != nil {
 		outcome = AnswerLost
 	}
 	c.e.log.complete(c, outcome, code) // before the client can look
 	w.WriteHeader(status)
+	if status == http.StatusNoContent {
+		return
+	}
 	if _, err := w.Write(text); err != nil {
 		c.e.log.lose(c)
 	}

@@ -35,7 +35,7 @@ type Record struct {
 	RequestID       string
 	At              time.Time
 	Action          string
-	// Queue is the queue's name.
+	// Queue is the queue's name; of a call of Lambda the function's.
 	Queue string
 	// Entry is the index in the batch, and EntryID its id.
 	Entry      int
@@ -46,6 +46,9 @@ type Record struct {
 	// Trace is the system attribute AWSTraceHeader.
 	Trace          string
 	Group, DedupID string
+	// Qualifier and Invocation ("RequestResponse", "Event", "DryRun") are a call's of Lambda, whose payload is Body.
+	// FunctionError is what its function answered with: "Unhandled", "Handled", or "".
+	Qualifier, Invocation, FunctionError string
 	// MessageID is the id that was given; of the first one when it was Deduplicated.
 	MessageID    string
 	Deduplicated bool
