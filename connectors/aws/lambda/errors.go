@@ -1,8 +1,12 @@
 package lambda
 
 import (
+	"encoding/json"
 	"errors"
-	"strings"
+	"fmt"
+	"regexp"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/connectors/aws"
@@ -32,10 +36,11 @@ func verdictOf(code string) (verdict, bool) {
 	case "KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException":
 		return verdict{bridge.Fatal, remedyKMS}, true
 	case "ResourceNotReadyException", "SnapStartNotReadyException", "SnapStartTimeoutException", "ServiceException", "EC2AccessDeniedException",
-		"EC2UnexpectedException", "ENILimitReachedException", "EFSIOException", "EFSMountConnectivityException", "EFSMountFailureException",
-		"EFSMountTimeoutException":
+		"EC2UnexpectedException", "ENILimitReachedException", "ENINotReadyException", "EFSIOException", "EFSMountConnectivityException",
+		"EFSMountFailureException", "EFSMountTimeoutException", "S3FilesMountConnectivityException", "S3FilesMountFailureException",
+		"S3FilesMountTimeoutException":
 		return verdict{bridge.Transient, ""}, true
-	case "RequestTooLargeException":
+	case "RequestTooLargeException", "SerializedRequestEntityTooLargeException":
 		return verdict{bridge.Suspect, ""}, true
 	case "InvalidRequestContentException", "UnsupportedMediaTypeException", "RecursiveInvocationException":
 		return verdict{bridge.Permanent, ""}, true
@@ -44,25 +49,38 @@ func verdictOf(code string) (verdict, bool) {
 }
 
 // refused gives a refusal of a call its class.
-func refused(err error) *bridge.Error {
+func refused(err error, reason string) *bridge.Error {
 	e := bridge.AsError(err)
 	if v, known := verdictOf(e.Code); known {
 		e.Class, e.Remedy = v.class, v.remedy
 	}
-	if e.Class == bridge.Throttled {
-		e.Remedy = throttled(e.Error())
+	if e.Class == bridge.Throttled && reason != "" {
+		e.Err = fmt.Errorf("%w (%s)", e.Err, reason)
+		e.Code, e.Remedy = reason, throttled(reason)
 	}
 	return e
 }
 
+// reasonOf finds why Lambda throttles in its answer; "" where it does not say, or says what is no word.
+func reasonOf(answer []byte) string {
+	var said struct{ Reason string }
+	if json.Unmarshal(answer, &said) != nil || !word.MatchString(said.Reason) {
+		return ""
+	}
+	return said.Reason
+}
+
+// word is what a code or a reason looks like. They become labels, so nothing else is taken for one.
+var word = regexp.MustCompile(`^[A-Za-z][\w.$:-]{0,99}$`)
+
 // throttled says what a reason of throttling means for the operator.
-func throttled(text string) string {
-	switch {
-	case strings.Contains(text, "ReservedFunctionConcurrent"):
+func throttled(reason string) string {
+	switch reason {
+	case "ReservedFunctionConcurrentInvocationLimitExceeded":
 		return "raise the function's reserved concurrency, or lower the target's concurrency"
-	case strings.Contains(text, "ConcurrentInvocationLimitExceeded"):
+	case "ConcurrentInvocationLimitExceeded":
 		return "the account's concurrency is used up: ask for more, or lower the target's concurrency"
-	case strings.Contains(text, "InvocationRateLimitExceeded"):
+	case "FunctionInvocationRateLimitExceeded", "ReservedFunctionInvocationRateLimitExceeded", "CallerRateLimitExceeded":
 		return "calls are too many a second: send batches, or ask for a higher rate"
 	}
 	return ""
@@ -81,7 +99,12 @@ func classify(err error) *bridge.Error {
 	if err == nil {
 		return nil
 	}
-	return refused(aws.Classify(err))
+	var limit *types.TooManyRequestsException
+	reason := ""
+	if errors.As(err, &limit) && word.MatchString(string(limit.Reason)) {
+		reason = string(limit.Reason)
+	}
+	return refused(aws.Classify(err), reason)
 }
 
 // harmless is for calls that change nothing: whether they happened does not matter, and it is no message's fault.
@@ -92,5 +115,5 @@ func harmless(e *bridge.Error) error {
 	case bridge.Permanent, bridge.Suspect:
 		e.Class = bridge.Fatal
 	}
-	return errors.Join(e)
+	return e
 }

@@ -1,10 +1,14 @@
 package lambda
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
 )
@@ -39,6 +43,9 @@ func (s *Sink) Inspect(ctx context.Context) (bridge.Inspection, error) {
 			fact("its memory", strconv.Itoa(int(*c.MemorySize))+" MB")
 		}
 		fact("state", string(c.State))
+		if c.State != "" && c.State != types.StateActive {
+			warn("the function is "+strings.ToLower(string(c.State))+": "+*cmp.Or(c.StateReason, new(string)), remedyState)
+		}
 		if s.settings.Event && (c.DeadLetterConfig == nil || c.DeadLetterConfig.TargetArn == nil) {
 			warn("Lambda tries an event twice more when the function fails, and then forgets it", "give the function a dead-letter queue or an on-failure destination")
 		}

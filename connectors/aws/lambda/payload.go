@@ -3,6 +3,7 @@ package lambda
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -20,22 +21,27 @@ type form struct {
 	sourceARN    string
 }
 
-const (
-	// frame is room for what stands around the messages: of the event aws:mq, with a long ARN.
-	frame      = 512
-	keptBuffer = 256 << 10
-)
+const keptBuffer = 256 << 10
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }} //nolint:gochecknoglobals // a pool has no state of its own
 
 var errObject = bridge.Errorf(bridge.Permanent, "the message holds a serialised Java object, which this target rejects (object: reject)")
 
+// frame is the length of what stands around the messages.
+func (f *form) frame() int {
+	empty, _ := f.appendPayload(nil, nil) // only a message can be wrong; NewSink has looked at the rest
+	return len(empty)
+}
+
 // appendPayload appends what one call sends.
 func (f *form) appendPayload(dst []byte, batch []bridge.Outgoing) ([]byte, error) {
+	var err error
 	switch {
 	case f.payload == ActiveMQ:
 		dst = append(dst, `{"eventSource":"aws:mq","eventSourceArn":`...)
-		dst = appendString(dst, f.sourceARN)
+		if dst, err = appendString(dst, f.sourceARN); err != nil {
+			return dst, err
+		}
 		dst = append(dst, `,"messages":[`...)
 	case f.list:
 		dst = append(dst, '[')
@@ -44,7 +50,6 @@ func (f *form) appendPayload(dst []byte, batch []bridge.Outgoing) ([]byte, error
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		var err error
 		if dst, err = f.appendMessage(dst, &batch[i]); err != nil {
 			return dst, err
 		}
@@ -81,7 +86,7 @@ func appendBody(dst []byte, b bridge.Body) ([]byte, error) {
 	case bridge.NoBody:
 		return append(dst, "null"...), nil
 	case bridge.TextBody:
-		if json.Valid([]byte(data)) {
+		if json.Valid([]byte(data)) && utf8.ValidString(data) { // which json.Valid does not look at
 			return append(dst, data...), nil
 		}
 		return envelope.AppendContent(dst, b)
@@ -92,7 +97,7 @@ func appendBody(dst []byte, b bridge.Body) ([]byte, error) {
 
 // appendActiveMQ appends a message as Lambda's mapping for Amazon MQ has it.
 func (f *form) appendActiveMQ(dst []byte, m *bridge.Message) ([]byte, error) {
-	kind := ""
+	var kind string
 	switch m.Body.Kind() {
 	case bridge.TextBody:
 		kind = "jms/text-message"
@@ -105,7 +110,13 @@ func (f *form) appendActiveMQ(dst []byte, m *bridge.Message) ([]byte, error) {
 	if m.Persistent {
 		mode = 2
 	}
-	text := func(key, value string) { dst = appendString(appendKey(dst, key), value) }
+	var problem error
+	text := func(key, value string) {
+		var err error
+		if dst, err = appendString(appendKey(dst, key), value); err != nil && problem == nil {
+			problem = bridge.Errorf(bridge.Permanent, "%s is not valid UTF-8", key)
+		}
+	}
 	number := func(key string, n int64) { dst = strconv.AppendInt(appendKey(dst, key), n, 10) }
 	dst = append(dst, '{')
 	text("messageID", m.ID)
@@ -114,8 +125,9 @@ func (f *form) appendActiveMQ(dst []byte, m *bridge.Message) ([]byte, error) {
 	number("deliveryMode", mode)
 	text("correlationID", m.CorrelationID)
 	text("replyTo", replyTo(m.ReplyTo))
-	dst = append(appendKey(dst, "destination"), `{"physicalName":`...)
-	dst = append(appendString(dst, m.Destination.Name), '}')
+	dst = append(appendKey(dst, "destination"), '{')
+	text("physicalName", m.Destination.Name)
+	dst = append(dst, '}')
 	dst = strconv.AppendBool(appendKey(dst, "redelivered"), m.Redelivered)
 	text("type", m.Type)
 	number("expiration", millis(m.Expiration))
@@ -128,16 +140,18 @@ func (f *form) appendActiveMQ(dst []byte, m *bridge.Message) ([]byte, error) {
 	text("connectionId", "")
 	dst = append(appendKey(dst, "properties"), '{')
 	for name, v := range m.Properties.All() {
-		value, err := propertyText(v)
+		if problem != nil {
+			return dst, problem
+		}
+		var err error
+		if dst, err = appendString(separated(dst), name); err == nil {
+			dst, err = appendText(append(dst, ':'), v)
+		}
 		if err != nil {
-			return dst, err
+			return dst, fmt.Errorf("property %.100q: %w", name, err)
 		}
-		if !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return dst, bridge.Errorf(bridge.Permanent, "a property is no valid UTF-8")
-		}
-		dst = appendString(appendKey(dst, name), value)
 	}
-	return append(dst, '}', '}'), nil
+	return append(dst, '}', '}'), problem
 }
 
 // brokerTimes are when the broker got the message and gave it out, where the wire does not tell: JMSTimestamp and now.
@@ -158,13 +172,22 @@ func replyTo(d bridge.Destination) string {
 	return d.Kind.String() + "://" + d.Name
 }
 
-// propertyText is a property as text, as the mapping sends all of them.
-func propertyText(v bridge.Value) (string, error) {
-	if v.Type() == bridge.StringType {
-		return v.Str(), nil
+// appendText appends a property as a JSON string of its text, as the mapping sends all of them: bytes in base64, maps and
+// lists as the envelope's JSON.
+func appendText(dst []byte, v bridge.Value) ([]byte, error) {
+	switch v.Type() {
+	case bridge.StringType:
+		return appendString(dst, v.Str())
+	case bridge.CharType, bridge.MapType, bridge.ListType: // whose text may need escapes
+		text, err := envelope.AppendValue(nil, v)
+		if err != nil {
+			return dst, err
+		}
+		return appendString(dst, string(text))
+	default:
+		dst, err := envelope.AppendValue(append(dst, '"'), v)
+		return append(dst, '"'), err
 	}
-	b, err := envelope.AppendValue(nil, v)
-	return string(b), err
 }
 
 func millis(t time.Time) int64 {
@@ -175,17 +198,19 @@ func millis(t time.Time) int64 {
 }
 
 func appendKey(dst []byte, key string) []byte {
-	if dst[len(dst)-1] != '{' {
-		dst = append(dst, ',')
-	}
-	return append(appendString(dst, key), ':')
+	dst = append(append(separated(dst), '"'), key...) // a name of ours, which needs no escapes
+	return append(dst, '"', ':')
 }
 
-// appendString appends a JSON string.
-func appendString(dst []byte, s string) []byte {
-	out, err := envelope.AppendContent(dst, bridge.NewText(s))
-	if err != nil { // no valid UTF-8, which a source does not hand over
-		return append(dst, `""`...)
+// separated appends a comma unless an object has just begun.
+func separated(dst []byte) []byte {
+	if dst[len(dst)-1] == '{' {
+		return dst
 	}
-	return out
+	return append(dst, ',')
+}
+
+// appendString appends a JSON string. The error is of class Permanent, for what is no valid UTF-8.
+func appendString(dst []byte, s string) ([]byte, error) {
+	return envelope.AppendContent(dst, bridge.NewText(s))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -48,44 +49,51 @@ func answer(result []byte) *bridge.Message {
 	return &bridge.Message{Body: bridge.NewBytes(string(result))}
 }
 
-// itemFailures reads which messages of a list have failed; none for a result without batchItemFailures.
+// itemFailures reads which messages of a list have failed; none for a result without batchItemFailures. What Lambda's
+// other mappings take for a failure of the whole is one here ("Implementing partial batch responses" of the developer
+// guide).
 func (f *form) itemFailures(result []byte, batch []bridge.Outgoing) (failed []bool, err error) {
 	failed = make([]bool, len(batch))
 	if !f.list && f.payload != ActiveMQ {
 		return failed, nil
 	}
 	var answer struct {
-		Failures *[]struct {
-			Item *string `json:"itemIdentifier"`
-		} `json:"batchItemFailures"`
+		Failures json.RawMessage `json:"batchItemFailures"`
 	}
-	if json.Unmarshal(result, &answer) != nil || answer.Failures == nil {
-		return failed, nil // a result of another kind says that all went well
+	if problem := json.Unmarshal(result, &answer); problem != nil || len(answer.Failures) == 0 {
+		return failed, nil //nolint:nilerr // a result of another kind says that all went well
 	}
-	for _, one := range *answer.Failures {
+	var list []struct {
+		Item *string `json:"itemIdentifier"`
+	}
+	if json.Unmarshal(answer.Failures, &list) != nil {
+		return failed, errors.New("batchItemFailures is no list of objects with an itemIdentifier")
+	}
+	if len(list) == 0 {
+		return failed, nil
+	}
+	places := make(map[string][]int, len(batch))
+	for i := range batch {
+		if id := batch[i].Message.ID; id != "" {
+			places[id] = append(places[id], i)
+		}
+	}
+	for _, one := range list {
 		if one.Item == nil || *one.Item == "" {
 			return failed, errors.New("batchItemFailures has an entry without itemIdentifier")
 		}
-		at := place(*one.Item, batch)
-		if at < 0 {
+		at, found := places[*one.Item] // more than one where a message came twice
+		if n, err := strconv.Atoi(*one.Item); !found && err == nil && n >= 0 && n < len(batch) {
+			at, found = []int{n}, true
+		}
+		if !found {
 			return failed, fmt.Errorf("batchItemFailures names %.100q, which is no message of this call", *one.Item)
 		}
-		failed[at] = true
-	}
-	return failed, nil
-}
-
-// place finds the message with an id, or at a place; -1: there is none.
-func place(item string, batch []bridge.Outgoing) int {
-	for i := range batch {
-		if batch[i].Message.ID == item {
-			return i
+		for _, i := range at {
+			failed[i] = true
 		}
 	}
-	if n, err := strconv.Atoi(item); err == nil && n >= 0 && n < len(batch) {
-		return n
-	}
-	return -1
+	return failed, nil
 }
 
 // maxTail bounds what an error repeats of the function's log.
@@ -99,10 +107,13 @@ func functionError(kind string, call *aws.Call, messages int) error {
 	}
 	_ = json.Unmarshal(call.Answer, &said) // else there is nothing more to say
 	code := said.Type
-	if code == "" {
+	if !word.MatchString(code) {
 		code = kind
 	}
-	text := fmt.Sprintf("the function failed (%s): %s", kind, oneLine(said.Message))
+	if !word.MatchString(code) {
+		code = "Unhandled"
+	}
+	text := fmt.Sprintf("the function's error (%s): %s", code, oneLine(said.Message))
 	if tail := logTail(call.Header.Get("X-Amz-Log-Result")); tail != "" {
 		text += "; its log ends: " + tail
 	}
@@ -133,7 +144,7 @@ func logTail(encoded string) string {
 		}
 		lines = append(lines, line)
 	}
-	text := strings.Join(lines, " | ")
+	text := redact(strings.Join(lines, " | "))
 	if len(text) > maxTail {
 		text = "…" + strings.ToValidUTF8(text[len(text)-maxTail:], "")
 	}
@@ -142,9 +153,18 @@ func logTail(encoded string) string {
 
 // oneLine is a text without line ends, at most as long as a log's tail.
 func oneLine(s string) string {
-	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
+	if len(s) > 4*maxTail {
+		s = s[:4*maxTail]
+	}
+	s = redact(strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " "))
 	if len(s) > maxTail {
 		s = strings.ToValidUTF8(s[:maxTail], "") + "…"
 	}
 	return s
 }
+
+// secrets are what functions write into their logs against better knowledge: access key ids (IAM user guide, "IAM
+// identifiers"), and what is called a password, a secret or a token.
+var secrets = regexp.MustCompile(`\b(A[A-Z]{3})[A-Z0-9]{12,}\b|(?i)((?:password|passwd|secret|token|api_?key|authorization)[\w-]*["']?\s*[:=]\s*(?:(?:bearer|basic)\s+)?["']?)[^\s"',;}|]+`)
+
+func redact(s string) string { return secrets.ReplaceAllString(s, "$1$2…") }

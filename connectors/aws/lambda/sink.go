@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	lambdaapi "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/smithy-go/encoding/httpbinding"
 	"go.uber.org/zap"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
@@ -27,6 +30,10 @@ const (
 	ActiveMQ
 )
 
+// LongestCall is how long a call may take. The [aws.Settings].AnswerTimeout of the client must not be shorter, or it would
+// give up functions that still run; their messages would be sent again.
+const LongestCall = longestFunction + grace
+
 const (
 	// syncBytes and asyncBytes are the largest payloads (Lambda developer guide, "Lambda quotas": 6 MB synchronous, 1 MB
 	// asynchronous).
@@ -37,13 +44,15 @@ const (
 
 	longestFunction = 15 * time.Minute
 	grace           = 5 * time.Second
+	maxARN          = 2048 // the longest that IAM knows
 	eventTimeout    = 30 * time.Second
 	defaultCalls    = 10
+	overhead        = 1 // a comma
 )
 
 // SinkSettings say which function a sink calls, and how.
 type SinkSettings struct {
-	// Client reaches AWS. It is shared, and not closed by the sink.
+	// Client reaches AWS. It is shared, and not closed by the sink. Its AnswerTimeout is at least [LongestCall].
 	Client *aws.Client
 	// Function is the function's name or ARN; Qualifier a version or alias, "" for none.
 	Function, Qualifier string
@@ -91,6 +100,14 @@ func NewSink(s SinkSettings) (*Sink, error) {
 		return nil, errors.New("the AWS client is missing")
 	case s.Function == "":
 		return nil, errors.New("the function's name is missing")
+	case !functionName.MatchString(s.Function):
+		return nil, fmt.Errorf("%.200q is no name or ARN of a function", s.Function)
+	case s.Qualifier != "" && !qualifierName.MatchString(s.Qualifier):
+		return nil, fmt.Errorf("%.200q is no version or alias", s.Qualifier)
+	case s.Qualifier != "" && qualifierOf(s.Function) != "" && qualifierOf(s.Function) != s.Qualifier:
+		return nil, fmt.Errorf("the function %s has a qualifier, and another one is set", s.Function)
+	case len(s.SourceARN) > maxARN || !utf8.ValidString(s.SourceARN):
+		return nil, errors.New("the broker's arn is none")
 	case s.Messages > 1 && s.Payload == Body:
 		return nil, errors.New("a body alone is for one message a call")
 	}
@@ -107,10 +124,28 @@ func NewSink(s SinkSettings) (*Sink, error) {
 	if s.Log == nil {
 		s.Log = zap.NewNop()
 	}
-	return &Sink{
-		settings: s, timeout: longestFunction + grace,
-		form: form{payload: s.Payload, list: s.Messages > 1, objectBase64: s.ObjectBase64, sourceARN: s.SourceARN},
-	}, nil
+	f := form{payload: s.Payload, list: s.Messages > 1, objectBase64: s.ObjectBase64, sourceARN: s.SourceARN}
+	// Also because 0 would be no limit at all for the engine.
+	if s.Bytes <= f.frame()+overhead {
+		return nil, fmt.Errorf("%d bytes are too few for a payload", s.Bytes)
+	}
+	return &Sink{settings: s, timeout: longestFunction + grace, form: f}, nil
+}
+
+// functionName is what Lambda takes for one (API reference, "Invoke"): a name, an ARN, or the end of one, each with or
+// without a qualifier.
+var (
+	functionName  = regexp.MustCompile(`^(arn:aws[a-zA-Z-]*:lambda:[a-z0-9-]+:\d{12}:function:|\d{12}:function:)?[a-zA-Z0-9-_]{1,64}(:(\$LATEST|[a-zA-Z0-9-_]{1,128}))?$`)
+	qualifierName = regexp.MustCompile(`^(\$LATEST|[a-zA-Z0-9-_]{1,128})$`)
+)
+
+// qualifierOf returns the qualifier in a function's name; "" for none.
+func qualifierOf(function string) string {
+	if i := strings.LastIndex(function, ":function:"); i >= 0 {
+		function = function[i+len(":function:"):]
+	}
+	_, qualifier, _ := strings.Cut(function, ":")
+	return qualifier
 }
 
 // Connect looks at the function. Where the right to do so is missing, it goes on.
@@ -142,10 +177,9 @@ func (s *Sink) newCaller(e aws.Endpoint) (*aws.Caller, error) {
 		headers["X-Amz-Log-Type"] = "Tail"
 	}
 	headers["X-Amz-Invocation-Type"] = kind
-	o := aws.Operation{
-		Path: "/2015-03-31/functions/" + url.PathEscape(s.settings.Function) + "/invocations", ContentType: "application/json", Headers: headers,
+	o := aws.Operation{ // escaped as the SDK does it, "$" and ":" too
+		Path: "/2015-03-31/functions/" + httpbinding.EscapePath(s.settings.Function, true) + "/invocations", ContentType: "application/json", Headers: headers,
 	}
-	o.Path = strings.ReplaceAll(o.Path, ":", "%3A")
 	if s.settings.Qualifier != "" {
 		o.Query = "Qualifier=" + url.QueryEscape(s.settings.Qualifier)
 	}
@@ -192,7 +226,11 @@ func (s *Sink) look(ctx context.Context) (*found, error) {
 			f.timeout = time.Duration(*out.Timeout)*time.Second + grace
 		}
 	case denied(e.Code):
-		f.remarks = append(f.remarks, "lambda:GetFunctionConfiguration is denied: a call may take 15 minutes before it counts as lost")
+		remark := "lambda:GetFunctionConfiguration is denied: a call may take 15 minutes before it counts as lost"
+		if s.settings.Event {
+			remark = "lambda:GetFunctionConfiguration is denied: whether the function is ready is not known"
+		}
+		f.remarks = append(f.remarks, remark)
 	default:
 		return nil, harmless(e)
 	}
@@ -243,7 +281,7 @@ func (s *Sink) Limits() bridge.Limits {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := bridge.Limits{
-		Messages: s.settings.Messages, Bytes: s.settings.Bytes - frame, Overhead: 1, Calls: s.settings.Calls,
+		Messages: s.settings.Messages, Bytes: s.settings.Bytes - s.form.frame(), Overhead: overhead, Calls: s.settings.Calls,
 		Run: s.settings.Messages, OneGroup: true, Timeout: s.timeout, Window: s.settings.Window,
 	}
 	if s.settings.Event {
@@ -278,10 +316,13 @@ func (s *Sink) Send(ctx context.Context, batch []bridge.Outgoing, res []bridge.R
 	defer call.Release()
 	var err error
 	if call.Body, err = s.form.appendPayload(call.Body[:0], batch); err != nil {
+		if len(batch) > 1 { // Size has not been asked, and the others may be sound
+			err = bridge.Classed(bridge.Suspect, err)
+		}
 		return err
 	}
 	if err := call.Do(ctx); err != nil {
-		return aws.Alone(refused(err), len(batch))
+		return aws.Alone(refused(err, reasonOf(call.Answer)), len(batch))
 	}
 	if s.settings.Event {
 		for i := range res {
