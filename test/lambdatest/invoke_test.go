@@ -443,3 +443,18 @@ func TestTheAnswerIsJSONOfTheRequestID(t *testing.T) {
 		}
 	}
 }
+
+func TestAFunctionMayTakeLongerThanARequestMayTakeToBeRead(t *testing.T) {
+	e, c := start(t, func(o *awslocal.Options) { o.ReadTimeout = 200 * time.Millisecond })
+	create(t, e, awslocal.FunctionOptions{Timeout: time.Minute, Handler: func(ctx context.Context, p []byte) ([]byte, error) {
+		select {
+		case <-time.After(time.Second):
+			return p, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}})
+	if out := invoke(t, c, `"late"`); string(out.Payload) != `"late"` || out.FunctionError != nil {
+		t.Errorf("%+v", out)
+	}
+}

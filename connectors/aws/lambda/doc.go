@@ -19,22 +19,26 @@
 // events.ActiveMQEvent reads. (The developer guide's sample differs from what the mapping really sends in three places:
 // correlationId for correlationID, expiration as a string, and replyTo null instead of "null". The library's own
 // sample, taken from the mapping, is followed.) It knows Text and Bytes only: other bodies are Permanent. connectionId
-// is empty, for no wire tells it.
+// is empty, for no wire tells it. Properties are strings there: numbers and booleans as Java prints them, bytes in base64,
+// null as "".
 //
 // # Results
 //
 // A function that returns has confirmed its messages. An error of the function is a failure and never an answer. In a
 // call with several messages `batchItemFailures` is honoured, as other mappings of Lambda's do: itemIdentifier is a
 // message's id, or its place in the list counted from 0 ("0"). A list that names something else counts as a failure of
-// the whole call. A call of several that fails as a whole is Suspect: the engine halves it until the message that fails
-// is alone.
+// the whole call, and so does one that is malformed; an empty list, null, or a result of another kind is success. A call
+// of several that fails as a whole is Suspect: the engine halves it until the message that fails is alone. The code of a
+// function's error is "FunctionError." and its errorType; its text has errorMessage and the end of the function's log,
+// where what looks like a secret is left out. The code of a throttled call is the reason that Lambda gives.
 //
 // With the invocation `event` Lambda's queue has taken the message: what the function does with it, nobody learns.
 //
 // # Time
 //
 // A call may take as long as the function's own timeout and five seconds more. Where that can't be read
-// (lambda:GetFunctionConfiguration), it is the longest that Lambda has: 15 minutes.
+// (lambda:GetFunctionConfiguration), it is the longest that Lambda has: 15 minutes. The client's own patience
+// ([aws.Settings].AnswerTimeout) must be no less than [LongestCall]: a call that it gives up has run, and runs again.
 //
 // # What may be touched
 //
