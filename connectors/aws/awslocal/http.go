@@ -80,8 +80,6 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	var form url.Values
 	if isREST {
 		c.form, c.action = restProtocol, route.action
-		// A function may take longer than a request may take to be read. Not every writer has a deadline.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	} else if isJSON {
 		c.form, c.action = jsonProtocol, target
 	} else if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {

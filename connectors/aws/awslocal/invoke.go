@@ -137,7 +137,7 @@ func (c *call) invoke(r *http.Request, f *function, qualifier string, in *invoca
 	case <-c.ctx.Done(): // the function goes on
 		return answerless{}, nil
 	case <-c.e.stop:
-		return answerless{}, nil
+		return nil, lambdaError("ServiceException", "The endpoint is closing.")
 	}
 	a := restAnswer{status: http.StatusOK, body: in.answer.payload, header: map[string]string{"X-Amz-Executed-Version": in.version}}
 	if in.answer.failure != "" {

@@ -30,7 +30,8 @@
 // the whole call, and so does one that is malformed; an empty list, null, or a result of another kind is success. A call
 // of several that fails as a whole is Suspect: the engine halves it until the message that fails is alone. The code of a
 // function's error is "FunctionError." and its errorType; its text has errorMessage and the end of the function's log,
-// where what looks like a secret is left out. The code of a throttled call is the reason that Lambda gives.
+// where what looks like a secret is left out. An error that keeps the function from running at all, such as a handler that
+// is not there, is nobody's fault among the messages: the target is down. The code of a throttled call is the reason that Lambda gives.
 //
 // With the invocation `event` Lambda's queue has taken the message: what the function does with it, nobody learns.
 //

@@ -15,6 +15,7 @@ import (
 const (
 	remedyFunction = "create the function, or correct its name, qualifier, region and account"
 	remedyState    = "look at the function's state and last update in the Lambda console"
+	remedyCode     = "look at the function's package, handler and initialisation in its log"
 	remedyKMS      = "allow kms:Decrypt on the function's key for its role, and see that the key is enabled"
 )
 

@@ -106,7 +106,7 @@ func unanswered(n int) []bridge.Result {
 	return res
 }
 
-// send sends messages; the error is the call's.
+// send sends messages; the error is the call's, or of the only message.
 func send(t testing.TB, s *lambda.Sink, messages ...*bridge.Message) ([]bridge.Result, error) {
 	t.Helper()
 	out := make([]bridge.Outgoing, len(messages))
@@ -115,6 +115,9 @@ func send(t testing.TB, s *lambda.Sink, messages ...*bridge.Message) ([]bridge.R
 	}
 	res := unanswered(len(out))
 	err := s.Send(t.Context(), out, res)
+	if err == nil && len(res) == 1 {
+		err = res[0].Err
+	}
 	if err != nil {
 		for _, hidden := range []string{keyID, secret, token} {
 			if strings.Contains(err.Error(), hidden) {

@@ -17,11 +17,11 @@ import (
 // readResult fills the results of a call that Lambda has answered.
 func (f *form) readResult(call *aws.Call, batch []bridge.Outgoing, res []bridge.Result) error {
 	if kind := call.Header.Get("X-Amz-Function-Error"); kind != "" {
-		return functionError(kind, call, len(batch))
+		return functionError(kind, call, res)
 	}
 	failed, err := f.itemFailures(call.Answer, batch)
 	if err != nil {
-		return failure(len(batch), &bridge.Error{
+		return failure(res, &bridge.Error{
 			Code: "BatchItemFailures", RequestID: call.RequestID, Err: err,
 			Remedy: "return itemIdentifier of messages of this call, or their places counted from 0",
 		})
@@ -99,8 +99,9 @@ func (f *form) itemFailures(result []byte, batch []bridge.Outgoing) (failed []bo
 // maxTail bounds what an error repeats of the function's log.
 const maxTail = 400
 
-// functionError is an error that the function returned or that ended it.
-func functionError(kind string, call *aws.Call, messages int) error {
+// functionError is an error that the function returned or that ended it. One that keeps it from running at all is no
+// message's fault.
+func functionError(kind string, call *aws.Call, res []bridge.Result) error {
 	var said struct {
 		Type    string `json:"errorType"`
 		Message string `json:"errorMessage"`
@@ -117,17 +118,34 @@ func functionError(kind string, call *aws.Call, messages int) error {
 	if tail := logTail(call.Header.Get("X-Amz-Log-Result")); tail != "" {
 		text += "; its log ends: " + tail
 	}
-	return failure(messages, &bridge.Error{Code: "FunctionError." + code, RequestID: call.RequestID, Err: errors.New(text)})
+	e := &bridge.Error{Code: "FunctionError." + code, RequestID: call.RequestID, Err: errors.New(text)}
+	if unready(code) {
+		e.Remedy = remedyCode
+		return e
+	}
+	return failure(res, e)
 }
 
-// failure gives an error of the function its class: with several messages one of them may be the cause; alone it is
-// tried again.
-func failure(messages int, e *bridge.Error) error {
-	e.Class = bridge.Transient
-	if messages > 1 {
-		e.Class = bridge.Suspect
+// unready tells whether Lambda could not begin to run the function: its package or its handler is wrong.
+func unready(errorType string) bool {
+	switch errorType {
+	case "Runtime.InitError", "Runtime.ImportModuleError", "Runtime.UserCodeSyntaxError", "Runtime.HandlerNotFound", "Runtime.MalformedHandlerName",
+		"Runtime.InvalidEntrypoint", "Runtime.InvalidWorkingDir":
+		return true
 	}
-	return e
+	return false
+}
+
+// failure gives an error of the function its class: with several messages one of them may be the cause. Alone, the
+// message has been answered for: as the result of the message, and not of the call, it counts as one of its attempts.
+func failure(res []bridge.Result, e *bridge.Error) error {
+	if len(res) > 1 {
+		e.Class = bridge.Suspect
+		return e
+	}
+	e.Class = bridge.Transient
+	res[0] = bridge.Result{ID: e.RequestID, Err: e}
+	return nil
 }
 
 // logTail returns the last lines of a function's log but for what Lambda itself writes there.

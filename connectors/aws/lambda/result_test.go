@@ -191,3 +191,48 @@ func TestAFunctionThatTimesOutHasFailed(t *testing.T) {
 		}
 	})
 }
+
+// TestAFailureAloneIsTheMessagesOwn is what the engine counts as an attempt: a call that fails as a whole is a fault of the
+// target, which spends nothing.
+func TestAFailureAloneIsTheMessagesOwn(t *testing.T) {
+	e := local(t)
+	for name, tt := range map[string]struct {
+		handler func(context.Context, []byte) ([]byte, error)
+		own     bool
+	}{
+		"an error":           {func(context.Context, []byte) ([]byte, error) { return nil, errors.New("no") }, true},
+		"a malformed answer": {func(context.Context, []byte) ([]byte, error) { return []byte(`{"batchItemFailures":[{}]}`), nil }, true},
+		"a named message": {func(context.Context, []byte) ([]byte, error) {
+			return []byte(`{"batchItemFailures":[{"itemIdentifier":"ID:0"}]}`), nil
+		}, true},
+		"no handler": {func(context.Context, []byte) ([]byte, error) {
+			return nil, &awslocal.FunctionError{Type: "Runtime.HandlerNotFound", Message: "index.handler is undefined"}
+		}, false},
+		"no program": {nil, false},
+	} {
+		o := awslocal.FunctionOptions{Handler: tt.handler}
+		if tt.handler == nil {
+			o.Command = []string{"/no/such/program"}
+		}
+		create(t, e, o)
+		s := connected(t, e, payload(lambda.ActiveMQ), several(10))
+		for _, n := range []int{1, 3} {
+			res := unanswered(n)
+			batch := make([]bridge.Outgoing, n)
+			for i, m := range numbered(n) {
+				batch[i].Message = m
+			}
+			err := s.Send(t.Context(), batch, res)
+			switch {
+			case !tt.own:
+				if bridge.ClassOf(err) != bridge.Transient || err == nil || bridge.AsError(err).Remedy == "" {
+					t.Errorf("%s, %d: %v is %v", name, n, err, bridge.ClassOf(err))
+				}
+			case n == 1:
+				if err != nil || bridge.ClassOf(res[0].Err) != bridge.Transient || errors.Is(res[0].Err, bridge.ErrUnanswered) || res[0].ID == "" {
+					t.Errorf("%s: %v, %+v", name, err, res[0])
+				}
+			}
+		}
+	}
+}
