@@ -38,8 +38,8 @@
 // # Time
 //
 // A call may take as long as the function's own timeout and five seconds more. Where that can't be read
-// (lambda:GetFunctionConfiguration), it is the longest that Lambda has: 15 minutes. The client's own patience
-// ([aws.Settings].AnswerTimeout) must be no less than [LongestCall]: a call that it gives up has run, and runs again.
+// (lambda:GetFunctionConfiguration), it is the longest that Lambda has: 15 minutes. The client's limit for
+// the first byte of an answer does not hold here.
 //
 // # What may be touched
 //

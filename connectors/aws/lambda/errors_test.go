@@ -151,9 +151,8 @@ func TestAProxysAnswerIsNoResult(t *testing.T) {
 	}
 }
 
-// TestAClientThatIsNotPatientGivesUp says why the client of a sink needs an AnswerTimeout of LongestCall: what it gives up
-// has run, and runs again.
-func TestAClientThatIsNotPatientGivesUp(t *testing.T) {
+// A function may take longer than other services take for an answer: a call that is given up has run, and runs again.
+func TestAFunctionMayTakeItsTime(t *testing.T) {
 	e, err := awslocal.Start(awslocal.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -167,13 +166,11 @@ func TestAClientThatIsNotPatientGivesUp(t *testing.T) {
 			return nil, ctx.Err()
 		}
 	}})
-	for patience, ok := range map[time.Duration]bool{50 * time.Millisecond: false, lambda.LongestCall: true} {
-		s := connected(t, e, func(set *lambda.SinkSettings) {
-			set.Client = client(t, e, func(s *aws.Settings) { s.RoundTripper, s.AnswerTimeout = nil, patience })
-		})
-		if _, err := send(t, s, numbered(1)...); (err == nil) != ok || !ok && bridge.ClassOf(err) != bridge.Ambiguous {
-			t.Errorf("%v: %v is %v", patience, err, bridge.ClassOf(err))
-		}
+	s := connected(t, e, func(set *lambda.SinkSettings) {
+		set.Client = client(t, e, func(s *aws.Settings) { s.RoundTripper, s.AnswerTimeout = nil, 50*time.Millisecond })
+	})
+	if _, err := send(t, s, numbered(1)...); err != nil {
+		t.Errorf("%v is %v", err, bridge.ClassOf(err))
 	}
 }
 

@@ -30,10 +30,6 @@ const (
 	ActiveMQ
 )
 
-// LongestCall is how long a call may take. The [aws.Settings].AnswerTimeout of the client must not be shorter, or it would
-// give up functions that still run; their messages would be sent again.
-const LongestCall = longestFunction + grace
-
 const (
 	// syncBytes and asyncBytes are the largest payloads (Lambda developer guide, "Lambda quotas": 6 MB synchronous, 1 MB
 	// asynchronous).
@@ -44,6 +40,7 @@ const (
 
 	longestFunction = 15 * time.Minute
 	grace           = 5 * time.Second
+	longestCall     = longestFunction + grace
 	maxARN          = 2048 // the longest that IAM knows
 	eventTimeout    = 30 * time.Second
 	defaultCalls    = 10
@@ -52,7 +49,7 @@ const (
 
 // SinkSettings say which function a sink calls, and how.
 type SinkSettings struct {
-	// Client reaches AWS. It is shared, and not closed by the sink. Its AnswerTimeout is at least [LongestCall].
+	// Client reaches AWS. It is shared, and not closed by the sink.
 	Client *aws.Client
 	// Function is the function's name or ARN; Qualifier a version or alias, "" for none.
 	Function, Qualifier string

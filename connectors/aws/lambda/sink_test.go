@@ -133,7 +133,7 @@ func TestAFunctionThatMayNotBeLookedAtIsCalledAllTheSame(t *testing.T) {
 	e.Deny(awslocal.Rule{Action: "lambda:GetFunctionConfiguration"})
 	for _, event := range []bool{false, true} {
 		s := connected(t, e, func(set *lambda.SinkSettings) { set.Event = event })
-		want := lambda.LongestCall
+		want := 15*time.Minute + 5*time.Second
 		if event {
 			want = 30 * time.Second
 		}

@@ -43,11 +43,14 @@ func (m *received) delivery(queue string, r *receipt) *bridge.Delivery {
 	return d
 }
 
-// raw takes every attribute for a property and the body for a text.
+// raw takes the body for a text and every attribute for a property, but for the two by which it is told from others.
 func (m *received) raw() *bridge.Message {
 	out := &bridge.Message{Priority: bridge.DefaultPriority, Persistent: true, Body: bridge.NewText(m.Body)}
 	entries := make([]bridge.Entry, 0, len(m.MessageAttributes))
 	for name, a := range m.MessageAttributes {
+		if name == nameMessageID || name == nameCorrelationID {
+			continue
+		}
 		v := bridge.String(a.StringValue)
 		if strings.HasPrefix(a.DataType, "Binary") {
 			v = bridge.Bytes(string(a.BinaryValue))
@@ -55,6 +58,7 @@ func (m *received) raw() *bridge.Message {
 		entries = append(entries, bridge.Entry{Name: name, Value: v})
 	}
 	out.Properties = bridge.NewProperties(entries)
+	out.ID, out.CorrelationID = m.MessageAttributes[nameMessageID].StringValue, m.MessageAttributes[nameCorrelationID].StringValue
 	return out
 }
 
