@@ -56,7 +56,8 @@ type Role struct {
 	ExternalID string
 }
 
-// Rule names calls: an action ("SendMessage", "sqs:SendMessage", "*" or "") on a queue or function (a name, "*" or "").
+// Rule names calls: an action ("SendMessage", "sqs:SendMessage", "*" or "") on a queue, function or event bus (a name, "*"
+// or "").
 type Rule struct{ Action, Queue string }
 
 // Endpoint is a running endpoint. Its methods may be called by any number of goroutines at once.
@@ -85,6 +86,8 @@ type Endpoint struct {
 	latency  atomic.Int64
 	requests atomic.Uint64
 	buffers  sync.Pool // of *bytes.Buffer, for the bodies of requests
+
+	events buses // guarded by mu
 
 	stop     chan struct{} // closed by Close: waits end
 	stopOnce sync.Once

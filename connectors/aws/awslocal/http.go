@@ -42,6 +42,7 @@ type call struct {
 	records []*Record
 	delay   time.Duration // of Latency faults
 	fault   *Injection    // the one that decided about the whole call
+	service string        // "events"; "": SQS or STS
 }
 
 // serve handles one HTTP request.
@@ -77,6 +78,9 @@ func (e *Endpoint) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	c.body = buffer.Bytes()
 	target, isJSON := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "AmazonSQS.")
+	if !isJSON {
+		target, isJSON = c.eventsTarget(r)
+	}
 	var form url.Values
 	if isREST {
 		c.form, c.action = restProtocol, route.action
@@ -108,6 +112,9 @@ func (c *call) process(r *http.Request, route restRoute, form url.Values) (any, 
 	}
 	if !utf8.Valid(c.body) {
 		return nil, &apiError{namespace: nsCoral, kind: "SerializationException", code: "SerializationException", message: "The request is not valid UTF-8.", status: 400}
+	}
+	if c.service == eventsService {
+		return c.runEvents(r)
 	}
 	run := action(c.action)
 	if run == nil {
@@ -222,6 +229,7 @@ func (c *call) finish(w http.ResponseWriter, answer any, problem *apiError, late
 		header.Set("Content-Type", "text/xml")
 		text, status = encodeXML(c.id, answer, problem)
 	}
+	c.eventsHeader(header)
 	if status != http.StatusNoContent {
 		header.Set("Content-Length", strconv.Itoa(len(text)))
 	}

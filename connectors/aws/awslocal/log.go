@@ -57,6 +57,8 @@ type Record struct {
 	Code string
 	// Faulted says that an injected fault made this outcome.
 	Faulted bool
+	// Event is the entry of a PutEvents; nil for everything else. Queue is then the bus, if all entries are for one.
+	Event *PutEvent
 }
 
 // Text returns the text of an attribute, "" when it is missing.
