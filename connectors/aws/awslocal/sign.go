@@ -27,11 +27,11 @@ func errUnknownKey() *apiError {
 	return coralError("UnrecognizedClientException", "InvalidClientTokenId", "The security token included in the request is invalid.")
 }
 
-// signingKeys remembers the derived key of each access key and scope.
+// signingKeys remembers the derived key of each access key, with its secret (which SetKeys may change), and scope.
 type signingKeys struct{ derived map[string][]byte }
 
 func (s *signingKeys) of(k Key, date, region, service string) []byte {
-	id := k.ID + "/" + date + "/" + region + "/" + service
+	id := k.ID + "/" + k.Secret + "/" + date + "/" + region + "/" + service
 	if key, ok := s.derived[id]; ok {
 		return key
 	}
