@@ -11,14 +11,22 @@
 //	          CloudEvents does: {"data": …} for JSON, texts and Streams, {"data_base64": "…"} for bytes and Java
 //	          objects, {} for no body
 //
+// A text that is a JSON object goes byte for byte, keys that stand there twice and numbers of any size included. A text
+// that is nearly JSON (NaN, 01, a byte order mark) or nested more than 900 levels deep is a string in data.
+//
 // What a template makes is judged for each message: a source that begins with aws., a detail-type of more than 128
-// characters, a bus that is not allowed are Permanent for it.
+// characters, a bus that is no name or not allowed, a time that is not in RFC 3339, and what is no UTF-8 are Permanent for
+// it. Where all of a field is fixed, what is wrong with it is found when the sink is made. A JMSTimestamp that has no year
+// of four digits is left out.
+//
+// An event is refused as too large 1 KiB before EventBridge's limit: it writes about 200 bytes around each, and drops
+// without a word what its target does not take then. For the same reason U+FFFE and U+FFFF do not reach an SQS queue.
 //
 // # Answers
 //
 // A call holds ten events and 1 MB. Results are matched by their place. EventBridge answers for each event: a failed
-// one is sent again, the others are not. An event for which no rule matches is accepted and dropped, by EventBridge's
-// design: keep an archive, or a rule that catches all.
+// one is sent again, the others are not. An answer that is torn, or does not name each event, is Ambiguous. An event for
+// which no rule matches is accepted and dropped, by EventBridge's design: keep an archive, or a rule that catches all.
 //
 // # What may be touched
 //
