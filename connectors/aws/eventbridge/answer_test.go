@@ -121,6 +121,33 @@ func TestARefusedCallLeavesWhatHadNoFormItsOwnError(t *testing.T) {
 	want(t, res[2].Err, bridge.Throttled, "")
 }
 
+func TestAnswersAreMatchedByThePlacesOfWhatWasSent(t *testing.T) {
+	e := endpoint(t, awslocal.Options{})
+	set := settings(t, e.Transport())
+	set.Body = true
+	s := connected(t, set)
+	e.Inject(awslocal.Fault{
+		Kind: awslocal.FailEntries, Actions: []string{"PutEvents"}, Code: "InternalFailure",
+		Match: func(r *awslocal.Record) bool { return r.Body == `{"fails":1}` },
+	})
+	bad, good, fails := text("\xff"), text(`{}`), text(`{"fails":1}`)
+	for _, batch := range [][]*bridge.Message{
+		{bad, fails, good}, {bad, bad, good, fails}, {fails, bad, good}, {good, fails, bad}, {bad, good, bad, fails, bad, good}, {fails, bad, bad, fails},
+	} {
+		res := send(t, s, outgoing(batch...)...)
+		for i, m := range batch {
+			switch {
+			case m == bad:
+				want(t, res[i].Err, bridge.Permanent, "")
+			case m == fails:
+				want(t, res[i].Err, bridge.Transient, "InternalFailure")
+			case res[i].Err != nil || res[i].ID == "":
+				t.Errorf("%d of %d: %+v", i, len(batch), res[i])
+			}
+		}
+	}
+}
+
 func TestACutConnectionIsAmbiguous(t *testing.T) {
 	for kind, arrived := range map[awslocal.FaultKind]int{awslocal.ResetBefore: 0, awslocal.ResetAfter: 2} {
 		e := endpoint(t, awslocal.Options{})
