@@ -229,7 +229,6 @@ func (c *call) finish(w http.ResponseWriter, answer any, problem *apiError, late
 		header.Set("Content-Type", "text/xml")
 		text, status = encodeXML(c.id, answer, problem)
 	}
-	c.eventsHeader(header)
 	if status != http.StatusNoContent {
 		header.Set("Content-Length", strconv.Itoa(len(text)))
 	}
@@ -237,6 +236,7 @@ func (c *call) finish(w http.ResponseWriter, answer any, problem *apiError, late
 	if outcome == Accepted && c.ctx.Err() != nil {
 		outcome = AnswerLost
 	}
+	c.eventsHeader(header)
 	c.e.log.complete(c, outcome, code) // before the client can look
 	w.WriteHeader(status)
 	if status == http.StatusNoContent {
