@@ -18,6 +18,7 @@ const (
 	DeadFirstTime   = "JMSBridgeFirstTime"
 	DeadLastTime    = "JMSBridgeLastTime"
 	DeadDestination = "JMSBridgeOriginalDestination"
+	DeadExpiration  = "JMSBridgeOriginalExpiration"
 )
 
 // maxDiagnosis bounds the text of an error in a diagnosis, in bytes.
@@ -65,6 +66,9 @@ func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 			entries = append(entries, o)
 		}
 	}
+	if !m.Expiration.IsZero() {
+		entries = append(entries, Entry{DeadExpiration, Long(m.Expiration.UnixMilli())})
+	}
 	failure := Failure{Class: e.Class, Code: e.Code, Text: text}
 	return &deadLetter{reason: text, failure: failure, extra: NewProperties(entries)}
 }
@@ -111,6 +115,11 @@ func (r *Route) divert(it *item, err error) {
 	it.tries, it.attempts, it.limit, it.mark = 0, 0, 0, 0
 	it.firstFail, it.lastFail, it.err = time.Time{}, time.Time{}, nil
 	it.out.Extra, it.out.Deadline, it.out.Ask = it.dead.extra, time.Time{}, nil
+	if !it.out.Message.Expiration.IsZero() { // a broker would drop the copy as expired; the diagnosis has the instant
+		lasting := *it.out.Message
+		lasting.Expiration = time.Time{}
+		it.out.Message = &lasting
+	}
 	if err := r.address(it); err != nil {
 		r.hold(it, fmt.Sprintf("the dead letter can't take it: %v; it went there because: %s", err, it.dead.reason))
 		return

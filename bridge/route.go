@@ -2,7 +2,9 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -267,9 +269,25 @@ func (r *Route) heldEnd(probe bool) (endOfPhase, fatalError) {
 		r.probeCredit++
 		return endWiden, fatalError{err: errHeldProbe}
 	}
-	return endHeld, fatalError{err: &Error{
-		Class: Fatal, Code: "Held", Err: errHeld, Remedy: "look at the held messages in the status; give the route a dead letter that takes them",
-	}}
+	remedy := "take these messages off the queue with a client that can read them, or change what the reason names"
+	if r.dead == nil && !r.set.DropDead {
+		remedy = "give the route a dead letter that takes them"
+	}
+	return endHeld, fatalError{err: &Error{Class: Fatal, Code: "Held", Err: r.heldReason(), Remedy: remedy}}
+}
+
+// heldReason names some of the messages that leave no credit: the pause gives them back, and then nobody knows them.
+func (r *Route) heldReason() error {
+	_, n, _, _ := r.window.size()
+	var some []string
+	for _, h := range r.window.heldMessages(3) {
+		some = append(some, fmt.Sprintf("%q (%s)", h.ID, h.Reason))
+	}
+	text := strings.Join(some, ", ")
+	if n > len(some) {
+		text += fmt.Sprintf(" and %d more", n-len(some))
+	}
+	return fmt.Errorf("%w: %s", errHeld, text)
 }
 
 // pausePhase ends a phase that is no stop: calls end, what succeeded is settled, the rest goes back to the broker.

@@ -169,6 +169,7 @@ func Answered(code, message string, status int) *bridge.Error {
 	default:
 		e.Class = bridge.Transient
 	}
+	e.OfTarget = e.Class == bridge.Transient
 	return e
 }
 

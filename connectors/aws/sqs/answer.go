@@ -104,7 +104,7 @@ func (r *reader) failed(requestID string, res []bridge.Result) error {
 	}
 	e := aws.Answered(code, message, 0)
 	if fault && e.Class == bridge.Transient && !aws.Known(code) {
-		e.Class = bridge.Permanent
+		e.Class, e.OfTarget = bridge.Permanent, false
 	}
 	e.RequestID = requestID
 	res[i].Err = aws.Alone(e, 1)

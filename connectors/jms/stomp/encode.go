@@ -20,6 +20,9 @@ const (
 	classicBody       = 100 << 20
 )
 
+// maxMessage bounds one message as size counts it, which is up to twice what is sent: any body that Classic takes fits.
+const maxMessage = 3 * classicBody
+
 // encoder turns messages into SEND frames, as one broker means them. It is safe for concurrent use.
 type encoder struct {
 	kind     client.Kind

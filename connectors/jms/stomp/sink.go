@@ -92,7 +92,7 @@ func (s *Sink) Connect(ctx context.Context) error {
 // broker is gone.
 func (s *Sink) Limits() bridge.Limits {
 	return bridge.Limits{
-		Messages: s.set.Messages, Bytes: 1 << 20, Calls: s.set.Calls,
+		Messages: s.set.Messages, Bytes: 1 << 20, MessageBytes: maxMessage, Calls: s.set.Calls,
 		// Classic goes on after a message that it refuses, so the next of the group would overtake it.
 		Run: 1, Dedup: true,
 	}
