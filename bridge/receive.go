@@ -296,7 +296,7 @@ func (rc *receiver) disconnected(err error) {
 	rc.leave()
 	rc.heads.ended(err)
 	if id := rc.heads.named(); id != "" {
-		r.remark("the connection has ended %d times with message %q at its head, the last time with that message alone", rc.heads.times, id)
+		r.remark("the connection has ended %d times with message %q at its head, the last time with that message alone", rc.heads.times, clip(id, maxShownID))
 	}
 }
 
