@@ -147,6 +147,9 @@ func (r *Route) accept(it *item) bool {
 			_ = (*l).Settle(it.d.Tag, Accept)
 		}
 	}
+	if err == nil && !it.sess.settled.Load() { // written once, for the cache line is every sender's
+		it.sess.settled.Store(true)
+	}
 	return err == nil
 }
 

@@ -17,7 +17,12 @@ type session struct {
 	gone   atomic.Bool
 	held   atomic.Int64 // how many of its messages are held
 	credit int          // what the phase gives each source
+
+	settled atomic.Bool // a message of it has been settled
 }
+
+// steady is how long a connection stands before it counts as one that works, even if no message comes.
+const steady = 10 * time.Second
 
 // receiver drives one source: it connects, receives, and passes what came to the target's pipeline. Its goroutine is
 // the only one that calls the source, until it has ended.
@@ -57,11 +62,15 @@ func (rc *receiver) run(ctx context.Context, credit int) {
 			sleep(ctx, rc.pause(try, err))
 			continue
 		}
-		try = 0
+		began := time.Now()
 		rc.note(true, nil)
 		err = rc.receive(ctx, want < credit)
 		if ctx.Err() != nil {
 			return
+		}
+		// A peer that takes a connection and drops it is no better than one that refuses it.
+		if rc.sess.settled.Load() || time.Since(began) >= steady {
+			try = 0
 		}
 		rc.disconnected(err)
 		if errors.Is(err, errWidened) {
