@@ -25,7 +25,7 @@ type session struct {
 const steady = 10 * time.Second
 
 // receiver drives one source: it connects, receives, and passes what came to the target's pipeline. Its goroutine is
-// the only one that calls the source, until it has ended.
+// the only one that calls the source, until it has ended; one that was left behind has its source for good.
 type receiver struct {
 	route  *Route
 	source Source
@@ -35,7 +35,9 @@ type receiver struct {
 	dst   []*Delivery
 	items []*item
 	moved []aside
-	dials int // connections made, over the life of the route
+	dials int           // connections made, over the life of the route
+	ended chan struct{} // closed when the goroutine of this phase has ended
+	left  atomic.Bool   // it did not end when the route stopped: what it still receives is not taken
 
 	heads headWatch
 
@@ -143,7 +145,7 @@ func (rc *receiver) receive(ctx context.Context, alone bool) error {
 		})
 		waited := look.Err() != nil
 		done()
-		if got > 0 {
+		if got > 0 && !rc.left.Load() {
 			rc.take(ctx, rc.dst[:got], n)
 			clear(rc.dst[:got])
 		} else {
