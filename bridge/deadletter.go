@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -20,8 +19,12 @@ const (
 	DeadDestination = "JMSBridgeOriginalDestination"
 )
 
-// maxDiagnosis bounds the text of an error in a diagnosis, in bytes.
-const maxDiagnosis = 1024
+// maxDiagnosis bounds the text of an error in a diagnosis, and maxDiagnosisWord what is one word of the peer's, in bytes:
+// a dead letter must not become too large by its diagnosis.
+const (
+	maxDiagnosis     = 1024
+	maxDiagnosisWord = 256
+)
 
 // deadLetter is why a message goes to the dead letter.
 type deadLetter struct {
@@ -33,10 +36,7 @@ type deadLetter struct {
 func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 	e := AsError(err)
 	m := &it.d.Message
-	text := e.Error()
-	if len(text) > maxDiagnosis {
-		text = strings.ToValidUTF8(text[:maxDiagnosis], "")
-	}
+	text := clip(e.Error(), maxDiagnosis)
 	first, last := it.firstFail, it.lastFail
 	if first.IsZero() {
 		first, last = now, now
@@ -51,8 +51,8 @@ func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 		{DeadLastTime, Long(last.UnixMilli())},
 	}
 	optional := []Entry{
-		{DeadErrorCode, String(e.Code)},
-		{DeadRequestID, String(e.RequestID)},
+		{DeadErrorCode, String(clip(e.Code, maxDiagnosisWord))},
+		{DeadRequestID, String(clip(e.RequestID, maxDiagnosisWord))},
 		{DeadDestination, String(m.Destination.String())},
 	}
 	for _, o := range optional {
