@@ -20,12 +20,12 @@ type deaf struct {
 
 func (s deaf) Receive(ctx context.Context, dst []*Delivery) (int, error) {
 	n, err := s.simSource.Receive(ctx, dst)
-	if s.receives && ctx.Err() != nil {
-		<-s.until
-		dst[0] = &Delivery{Message: Message{Key: "too late"}}
-		return 1, nil
+	if !s.receives || err == nil || ctx.Err() == nil {
+		return n, err
 	}
-	return n, err
+	<-s.until
+	dst[0] = &Delivery{Message: Message{Key: "too late"}}
+	return 1, err
 }
 
 func (s deaf) Close(ctx context.Context) error {

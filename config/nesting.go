@@ -63,7 +63,7 @@ const (
 	maxMerges     = 1000
 	maxMergeDepth = 16
 	// maxValues is how many values a file may have, each counted as often as an alias repeats it.
-	maxValues = 1_000_000
+	maxValues = 200_000
 )
 
 // expansion bounds what aliases and merge keys make of a file: a few lines of them can stand for more than any memory
@@ -80,7 +80,7 @@ func (e *expansion) count() (ok bool, text string) {
 		return !e.spent, ""
 	}
 	e.spent = true
-	return false, fmt.Sprintf("the aliases up to here stand for more than %d values", maxValues)
+	return false, fmt.Sprintf("up to here there are more than %d values, each counted as often as an alias repeats it", maxValues)
 }
 
 // merge counts a block that is to be merged. The text says why it can't be; done ends a merge that could.
