@@ -37,7 +37,7 @@ func tooNested(tokens token.Tokens) (*token.Token, string) {
 		case token.TagType, token.AnchorType, token.MappingKeyType:
 			marks++ // each nests what follows it
 		}
-		if flow == 0 && (first || before.Type == token.SequenceEntryType) && tk.Type != token.CommentType {
+		if flow == 0 && (first || before != nil && before.Type == token.SequenceEntryType) && tk.Type != token.CommentType {
 			for len(open) > 0 && open[len(open)-1].column > tk.Position.Column {
 				open = open[:len(open)-1]
 			}
