@@ -47,7 +47,7 @@ func TestAHeldMessageKeepsNothingOfItsFrame(t *testing.T) {
 	for i := range frames {
 		frame := fmt.Sprintf("ID:host-%d:", i) + strings.Repeat("x", size)
 		d := &Delivery{Message: Message{ID: frame[:100], Key: frame[:200]}, Size: size}
-		w.hold(w.enter([]*Delivery{d}, sess, time.Now(), nil)[0], frame[:500], true, time.Now())
+		w.hold(w.enter([]*Delivery{d}, sess, 0, time.Now(), nil)[0], frame[:500], true, time.Now())
 	}
 	if grown := heapInUse() - before; grown > frames*size/4 {
 		t.Errorf("%d held messages keep %d bytes", frames, grown)
@@ -65,7 +65,7 @@ func TestAGhostOfALongKeyIsSmall(t *testing.T) {
 	lost, again := &session{}, &session{}
 	keyed := func(i int, sess *session) *item {
 		key := fmt.Sprintf("ID:%d:", i) + strings.Repeat("k", size)
-		return w.enter([]*Delivery{{Message: Message{Key: key}, Size: size}}, sess, time.Now(), nil)[0]
+		return w.enter([]*Delivery{{Message: Message{Key: key}, Size: size}}, sess, 0, time.Now(), nil)[0]
 	}
 	before := heapInUse()
 	for i := range messages {
