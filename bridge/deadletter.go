@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -21,8 +20,12 @@ const (
 	DeadExpiration  = "JMSBridgeOriginalExpiration"
 )
 
-// maxDiagnosis bounds the text of an error in a diagnosis, in bytes.
-const maxDiagnosis = 1024
+// maxDiagnosis bounds the text of an error in a diagnosis, and maxDiagnosisWord what is one word of the peer's, in bytes:
+// a dead letter must not become too large by its diagnosis.
+const (
+	maxDiagnosis     = 1024
+	maxDiagnosisWord = 256
+)
 
 // deadLetter is why a message goes to the dead letter.
 type deadLetter struct {
@@ -35,10 +38,7 @@ type deadLetter struct {
 func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 	e := AsError(err)
 	m := &it.d.Message
-	text := e.Error()
-	if len(text) > maxDiagnosis {
-		text = strings.ToValidUTF8(text[:maxDiagnosis], "")
-	}
+	text := clip(e.Error(), maxDiagnosis)
 	first, last := it.firstFail, it.lastFail
 	if first.IsZero() {
 		first, last = now, now
@@ -57,8 +57,8 @@ func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 	}
 	optional := []Entry{
 		{DeadTarget, String(target)},
-		{DeadErrorCode, String(e.Code)},
-		{DeadRequestID, String(e.RequestID)},
+		{DeadErrorCode, String(clip(e.Code, maxDiagnosisWord))},
+		{DeadRequestID, String(clip(e.RequestID, maxDiagnosisWord))},
 		{DeadDestination, String(m.Destination.String())},
 	}
 	for _, o := range optional {
@@ -182,6 +182,9 @@ func (r *Route) accept(it *item) bool {
 		if l := r.anyLease.Load(); l != nil {
 			_ = (*l).Settle(it.d.Tag, Accept)
 		}
+	}
+	if err == nil && !it.sess.settled.Load() { // written once, for the cache line is every sender's
+		it.sess.settled.Store(true)
 	}
 	return err == nil
 }

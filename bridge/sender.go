@@ -69,7 +69,11 @@ func (c *call) deadline() (last time.Time) {
 // allOfTarget tells that every message of an answered call has failed by the target's own fault.
 func (c *call) allOfTarget() bool {
 	for i := range c.items {
-		if err := c.res[i].Err; err == nil || !AsError(err).OfTarget {
+		err := c.res[i].Err
+		if err == nil {
+			return false
+		}
+		if e := AsError(err); e.Class != Transient || !e.OfTarget {
 			return false
 		}
 	}
