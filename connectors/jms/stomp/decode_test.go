@@ -21,6 +21,9 @@ func decode(t interface {
 }, kind client.Kind, version string, set SourceSettings, frame string,
 ) *delivery {
 	t.Helper()
+	if !strings.Contains(frame, "\nsubscription:") {
+		frame = strings.Replace(frame, "MESSAGE\n", "MESSAGE\nsubscription:s1\n", 1)
+	}
 	f, err := client.NewReader(strings.NewReader(frame), client.Limits{Body: 100 << 10}).Next()
 	if err != nil {
 		t.Fatal(err)

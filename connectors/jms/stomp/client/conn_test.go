@@ -25,6 +25,7 @@ type recorder struct {
 	messages []string
 	failed   []string
 	closed   []error
+	broken   int
 	output   string
 	wait     chan struct{} // if set, BeforeRead waits for it
 }
@@ -55,6 +56,12 @@ func (r *recorder) BeforeRead(stop <-chan struct{}) {
 		case <-stop:
 		}
 	}
+}
+
+func (r *recorder) Broken(<-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken++
 }
 
 func (r *recorder) AppendOutput(dst []byte) []byte {
@@ -332,7 +339,7 @@ func TestTheEndIsExplainedByTheErrorBeforeIt(t *testing.T) {
 
 func TestAnOldErrorDoesNotExplainTheEnd(t *testing.T) {
 	c, p := open(t, classicHello, &recorder{})
-	p.write("ERROR\nmessage:Unexpected ACK\n\n\x00\nMESSAGE\na:b\n\n\x00\n")
+	p.write("ERROR\nmessage:Unexpected ACK\n\n\x00\nMESSAGE\nsubscription:" + c.Subscription() + "\ncontent-length:0\n\n\x00\n")
 	_ = p.nc.Close()
 	<-c.Done()
 	if !errors.Is(c.Cause(), io.EOF) {
