@@ -400,6 +400,7 @@ func TestVerdictTableStaysSmall(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(benchFrame+"x\x00"), uint8(1))
 	f.Add([]byte("MESSAGE\nsubscription:ID\njmsbridge_more:{\"a\"\\c\"b\"}\njmsbridge_property_types:{\"a\"\\c\"int\"}\nmessage-id:1,2\n\n\x00"), uint8(2))
+	f.Add([]byte("MESSAGE\nsubscription:other\nsubscription:ID\nack:1\njmsbridge_more:{\"JMSType\"\\c\"\\\\u0000\",\"JMSXGroupID\"\\c\"g\"}\na:1\na:2\nmessage-id:ID\\ca\\c1\\c1\\c1\n\nx\x00"), uint8(1))
 	f.Fuzz(func(t *testing.T, in []byte, kind uint8) {
 		r := client.NewReader(strings.NewReader(string(in)), client.Limits{Body: 1 << 16})
 		frame, err := r.Next()

@@ -225,6 +225,10 @@ func (c *Conn) handshake(ctx context.Context, cfg Config) error {
 	}
 	f, err := c.reader.Next()
 	if err != nil {
+		var protocol *ProtocolError
+		if errors.As(err, &protocol) { // what the peer sent is shown, to tell what it speaks
+			protocol.First = []byte(c.secrets.Replace(string(protocol.First)))
+		}
 		return handshakeError(ctx, "waiting for CONNECTED", err)
 	}
 	if f.Command == Error {
