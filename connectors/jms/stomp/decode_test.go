@@ -206,6 +206,7 @@ func TestModifiedUTF8(t *testing.T) {
 		"\xed\xa0\xbd\xed\xb8\x80!":    bridge.NewText("😀!"),
 		"a\xc0\x80b":                   bridge.NewText("a\x00b"),
 		"😀 of a STOMP sender":          bridge.NewText("😀 of a STOMP sender"),
+		"퀀\xed\xa0\xbd\xed\xb8\x80":    bridge.NewText("퀀😀"), // U+D000 begins like half of a pair
 		"\xed\xa0\xbd alone":           bridge.NewBytes("\xed\xa0\xbd alone"),
 		"\xff\xfe":                     bridge.NewBytes("\xff\xfe"),
 		"\xed\xa0\xbd\xed\xa0\xbd two": bridge.NewBytes("\xed\xa0\xbd\xed\xa0\xbd two"),
