@@ -11,7 +11,7 @@ import (
 const (
 	// textQuiet is how long nothing but newlines must follow a text before it counts as whole. A broker writes a frame in
 	// one piece, so a gap within one comes from the network alone.
-	textQuiet = 50 * time.Millisecond
+	textQuiet = 10 * time.Millisecond
 	// suspectQuiet is the same for a text that such a gap has cut short before.
 	suspectQuiet = time.Second
 	// maxBeats is how many newlines may follow a frame: between two heart-beats passes more time than textQuiet.
