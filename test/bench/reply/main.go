@@ -26,6 +26,7 @@ type options struct {
 	timeout         time.Duration
 	calls, sessions int
 	bridge          string
+	connector       string
 }
 
 func main() {
@@ -58,6 +59,7 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.calls, "calls", 32, "calls of the function at once")
 	f.IntVar(&o.sessions, "sessions", 4, "sessions of the responder in Java, each with a thread")
 	f.StringVar(&o.bridge, "bridge", "", "the jmsbridge binary; without it, one is built")
+	f.StringVar(&o.connector, "connector", "", "options of the broker's connectors, such as transport.tcpNoDelay=true")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

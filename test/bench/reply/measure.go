@@ -75,7 +75,7 @@ func (b *bench) broker(ctx context.Context, kind brokers.Kind) (results []result
 		return nil, err
 	}
 	fmt.Fprintf(b.progress, "starting %s %s\n", kind, kind.Version())
-	broker, err := brokers.Open(ctx, kind, dir, brokers.Options{})
+	broker, err := brokers.Open(ctx, kind, dir, brokers.Options{ConnectorOptions: b.connector})
 	if err != nil {
 		return nil, err
 	}
