@@ -276,7 +276,10 @@ func (r *reader) json(dst []byte, n ast.Node, path string, depth int) ([]byte, b
 }
 
 func appendString(dst []byte, s string) []byte {
-	text, _ := json.Marshal(s) // a string can't fail
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string can't fail
+	}
 	return append(dst, text...)
 }
 
