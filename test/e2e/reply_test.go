@@ -36,7 +36,7 @@ func prefixed(prefix string, lines []string) []string {
 // overSQS are the lines of a reply that comes over a queue.
 func overSQS(queue string, more ...string) []string {
 	return append([]string{
-		"from:", "  sqs:", "    queue: " + queue, "    consumers: 2", "key: " + replyKey, `allow: ["temp-queue:*", "queue:REPLY.*"]`,
+		"from:", "  sqs:", "    queue: " + queue, "    consumers: 2", "key: " + replyKey, `allow: ["temp-queue:*", "queue:*"]`,
 	}, more...)
 }
 
@@ -123,6 +123,9 @@ func TestJavaRequestersAreAnswered(t *testing.T) {
 				}
 				p := startBridge(t, configuration(e, brokerYAML("mq", b.URL(wire), brokers.App, b.CAFile()), routes.String()))
 				for i := range replyCells {
+					if row.client == java.Core && replyCells[i].whole {
+						continue // what the bridge sends is no different
+					}
 					t.Run(replyCells[i].name, func(t *testing.T) { testReplyCell(t, p, b, row.client, prefix, i) })
 				}
 				p.stop()
