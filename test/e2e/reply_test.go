@@ -40,6 +40,11 @@ func overSQS(queue string, more ...string) []string {
 	}, more...)
 }
 
+// inCall are the lines of a reply that the target gives in the call.
+func inCall(more ...string) []string {
+	return append([]string{"from: call", `allow: ["temp-queue:*", "queue:REPLY.*"]`}, more...)
+}
+
 // responders makes everything that answers: a real function, a service behind SQS, and one behind an event bus.
 func responders(t testing.TB) *awslocal.Endpoint {
 	t.Helper()
@@ -93,16 +98,11 @@ var replyCells = []struct {
 	request  func(text string) string
 	whole    bool // the answer is a message with properties
 }{
-	{"lambda", "lambda: {function: quotes, payload: body}", []string{"from: call", `allow: ["temp-queue:*", "queue:REPLY.*"]`}, callOf(quoted), false},
-	{
-		"lambda.whole", "lambda: {function: quotes, payload: body}",
-		[]string{"from: call", "format: envelope", `allow: ["temp-queue:*", "queue:REPLY.*"]`}, callOf(wholeAnswer), true,
-	},
+	{"lambda", "lambda: {function: quotes, payload: body}", inCall(), callOf(quoted), false},
+	{"lambda.whole", "lambda: {function: quotes, payload: body}", inCall("format: envelope"), callOf(wholeAnswer), true},
 	{"sqs", "sqs: {queue: asked}", overSQS("answers"), plain, false},
 	{"sqs.whole", "sqs: {queue: whole-asked}", overSQS("whole-answers", "format: envelope"), plain, true},
-	{
-		"eventbridge", "eventbridge: {bus: prices, source: mq.prices, detail_type: Asked}", overSQS("events-answers"), plain, false,
-	},
+	{"eventbridge", "eventbridge: {bus: prices, source: mq.prices, detail_type: Asked}", overSQS("events-answers"), plain, false},
 }
 
 // The Java clients as they are, fifty threads of one connection, half of them with a temporary queue and half with a
