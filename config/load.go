@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/viper"
 )
 
-// maxFile is the most bytes of a configuration file.
-const maxFile = 8 << 20
+// maxFile is the most bytes of a configuration file: some thousand routes.
+const maxFile = 1 << 20
 
 // Option changes how a configuration is loaded.
 type Option func(*references)
@@ -52,14 +52,7 @@ func WithPatternCheck(check func(tree map[string]any) []PatternProblem) Option {
 // Load reads, checks and completes the configuration in a file. Nothing is dialled. When the file can't be read the
 // error is the system's; else it is an [*Error] with every mistake.
 func Load(path string, opts ...Option) (*Config, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the configuration: %w", err)
-	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("reading the configuration: %s is larger than %v", path, Size(maxFile))
-	}
-	data, err := os.ReadFile(path)
+	data, err := readRegular(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("reading the configuration: %w", err)
 	}
@@ -82,6 +75,9 @@ func Parse(path string, data []byte, opts ...Option) (*Config, error) {
 	if root := l.tree.resolve(l.tree.root); root != nil {
 		s := &structure{problemList: l, refs: refs}
 		values = s.block(root, reflect.TypeFor[Config](), "")
+		if s.spent {
+			return nil, l.err() // the rest was not read, and would seem to be missing
+		}
 	}
 	c, err := decode(values, refs)
 	if err != nil {

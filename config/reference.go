@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -174,25 +172,33 @@ func (r *references) value(ctx context.Context, p part) (string, error) {
 		}
 		return value, nil
 	case "file":
-		return r.file(p.ref)
+		return r.file(ctx, p.ref)
 	default:
 		return r.resolvers[p.scheme](ctx, p.ref)
 	}
 }
 
-// file returns the content of a file without one final newline.
-func (r *references) file(path string) (string, error) {
-	f, err := os.Open(r.path(path))
+// file returns the content of a file without one final newline. It does not wait beyond ctx for a file system that hangs.
+func (r *references) file(ctx context.Context, path string) (string, error) {
+	type answer struct {
+		content []byte
+		err     error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		content, err := readRegular(r.path(path), maxReferenced)
+		read <- answer{content, err}
+	}()
+	var content []byte
+	var err error
+	select {
+	case a := <-read:
+		content, err = a.content, a.err
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return "", fmt.Errorf("reading ${file:%s}: %w", path, err)
-	}
-	defer func() { _ = f.Close() }() // opened for reading only
-	content, err := io.ReadAll(io.LimitReader(f, maxReferenced+1))
-	if err != nil {
-		return "", fmt.Errorf("reading ${file:%s}: %w", path, err)
-	}
-	if len(content) > maxReferenced {
-		return "", fmt.Errorf("reading ${file:%s}: it is larger than %v", path, Size(maxReferenced))
 	}
 	text, cut := strings.CutSuffix(string(content), "\r\n")
 	if !cut {

@@ -17,6 +17,7 @@ import (
 type structure struct {
 	*problemList
 	refs *references
+	expansion
 }
 
 // later names keys that the grammar reserves and this version does not offer, by the type they stand in.
@@ -43,7 +44,7 @@ func (s *structure) block(n ast.Node, t reflect.Type, path string) map[string]an
 	for _, pair := range pairs {
 		if _, merge := pair.Key.(*ast.MergeKeyNode); merge {
 			if v := s.tree.resolve(pair.Value); v != nil {
-				maps.Copy(merged, s.block(v, t, path))
+				maps.Copy(merged, s.mergeOf(pair.Key, v, t, path))
 			}
 			continue
 		}
@@ -55,12 +56,37 @@ func (s *structure) block(n ast.Node, t reflect.Type, path string) map[string]an
 	return merged
 }
 
+// mergeOf reads what a merge key names as a block of type t; nil where that can't be.
+func (s *structure) mergeOf(key ast.Node, n ast.Node, t reflect.Type, path string) map[string]any {
+	done, wrong := s.merge(n)
+	if wrong != "" {
+		s.addAt(positionOf(key), path, wrong, "")
+	}
+	if done == nil {
+		return nil
+	}
+	defer done()
+	return s.block(n, t, path)
+}
+
+// counted counts a value at a place and tells whether it may be read; it reports the first one that may not.
+func (s *structure) counted(at position, path string) bool {
+	ok, wrong := s.count()
+	if wrong != "" {
+		s.addAt(at, path, wrong, "")
+	}
+	return ok
+}
+
 // pair reads a key and its value; the value is nil when there is something wrong with it.
 func (s *structure) pair(
 	pair *ast.MappingValueNode, known []field, t reflect.Type, path string, seen map[string]position,
 ) (string, any) {
 	key, at := pair.Key.GetToken().Value, positionOf(pair.Key)
 	here := join(path, key)
+	if !s.counted(at, here) {
+		return key, nil
+	}
 	if before, twice := seen[key]; twice {
 		s.addAt(at, here, "this key stands here twice", fmt.Sprintf("the first is in line %d", before.line))
 		return key, nil
@@ -167,6 +193,9 @@ func (s *structure) list(n ast.Node, f field, elem reflect.Type, path string) an
 	values := make([]any, len(seq.Values)) // a bad entry stays as an empty one, so that the others keep their paths
 	for i, item := range seq.Values {
 		here := path + "[" + strconv.Itoa(i) + "]"
+		if !s.counted(positionOf(item), here) {
+			break
+		}
 		value := s.tree.resolve(item)
 		s.tree.at[here] = positionOf(item)
 		if value == nil || value.Type() == ast.NullType {

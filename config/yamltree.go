@@ -6,6 +6,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 )
 
@@ -44,7 +45,12 @@ func (t *tree) find(path string) position {
 
 // parseTree parses the file. What is wrong is added to l, and then the tree is nil.
 func parseTree(data []byte, l *problemList) *tree {
-	file, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
+	tokens := lexer.Tokenize(string(data))
+	if tk, wrong := tooNested(tokens); tk != nil {
+		l.addAt(position{line: tk.Position.Line, column: tk.Position.Column}, "", wrong, "")
+		return nil
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		l.addSyntax(data, err)
 		return nil

@@ -60,13 +60,13 @@ func check(ctx context.Context, o checkOptions, out io.Writer) error {
 		return usage(errors.New("--timeout has to be longer than 0"))
 	}
 	result := checkResult{File: o.path}
-	cfg, err := connectors.Load(o.path)
+	cfg, err := loadConfig(ctx, o.path)
 	var wrong *config.Error
 	switch {
 	case errors.As(err, &wrong):
 		result.Problems = wrong.Problems
 	case err != nil:
-		return usage(err)
+		return err
 	case !o.offline:
 		result.Report = connectors.Check(ctx, connectors.NewSet(cfg, nil, nil), o.timeout)
 		result.Errors, result.Warnings = result.Report.Errors(), result.Report.WarningCount()

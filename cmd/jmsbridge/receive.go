@@ -77,7 +77,7 @@ func runReceive(c *cobra.Command, f *receiveFlags, destination string) error {
 	case f.max > maxLook && !f.consume:
 		return usage(fmt.Errorf("--max must be at most %d without --consume", maxLook))
 	}
-	broker, err := f.broker()
+	broker, err := f.broker(c.Context())
 	if err != nil {
 		return err
 	}

@@ -33,9 +33,9 @@ Exit code: 0 stopped in order, 1 something could not be closed in time, 2 wrong 
   jmsbridge run -c /etc/jmsbridge/bridge.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := connectors.Load(path)
+			cfg, err := loadConfig(c.Context(), path)
 			if err != nil {
-				return usage(err)
+				return err
 			}
 			return runDaemon(c.Context(), cfg, c.ErrOrStderr())
 		},

@@ -68,7 +68,7 @@ func runSend(c *cobra.Command, f *sendFlags, args []string) error {
 	case f.message.envelope && f.count > 1:
 		return usage(errors.New("--count repeats one message; with --envelope each line is one"))
 	}
-	broker, err := f.broker()
+	broker, err := f.broker(c.Context())
 	if err != nil {
 		return err
 	}

@@ -44,11 +44,15 @@ func (f *brokerFlags) register(c *cobra.Command) {
 	c.MarkFlagsMutuallyExclusive("config", "url")
 }
 
-// broker returns the broker that the flags name. Its errors mean wrong usage.
-func (f *brokerFlags) broker() (jms.Broker, error) {
-	b, err := f.configured()
+// broker returns the broker that the flags name. Its errors have their exit codes.
+func (f *brokerFlags) broker(ctx context.Context) (jms.Broker, error) {
+	b, err := f.configured(ctx)
 	if f.url != "" {
 		b, err = f.byURL()
+	}
+	var coded *exitError
+	if errors.As(err, &coded) {
+		return b, err
 	}
 	if err != nil {
 		return b, usage(err)
@@ -60,14 +64,14 @@ func (f *brokerFlags) broker() (jms.Broker, error) {
 	return b, nil
 }
 
-func (f *brokerFlags) configured() (jms.Broker, error) {
+func (f *brokerFlags) configured(ctx context.Context) (jms.Broker, error) {
 	if f.url != "" {
 		return jms.Broker{}, nil
 	}
 	if f.username != "" || f.passwordFile != "" || f.plaintext || f.ca != "" || f.cert != "" || f.key != "" || f.server != "" {
 		return jms.Broker{}, errors.New("--username, --password-file, --allow-plaintext and the flags for TLS go with --url; a configured broker has its own")
 	}
-	cfg, err := connectors.Load(f.config)
+	cfg, err := loadConfig(ctx, f.config)
 	if err != nil {
 		return jms.Broker{}, err
 	}
