@@ -17,7 +17,7 @@ func printCheck(out io.Writer, cfg *config.Config, result *checkResult) error {
 	switch {
 	case len(result.Problems) > 0:
 		for _, p := range result.Problems {
-			fmt.Fprintln(&b, p)
+			fmt.Fprintln(&b, printable(p.String()))
 		}
 		fmt.Fprintf(&b, "\n%s\n", plural(len(result.Problems), "mistake"))
 	case result.Report == nil:
@@ -26,7 +26,7 @@ func printCheck(out io.Writer, cfg *config.Config, result *checkResult) error {
 	default:
 		printReport(&b, result)
 	}
-	_, err := out.Write(b.Bytes())
+	_, err := io.WriteString(out, printableLines(b.String()))
 	return err
 }
 
@@ -69,7 +69,7 @@ func peerOf(f *connectors.Found) string {
 	if f.Error != "" {
 		return "error"
 	}
-	return f.Peer
+	return printable(f.Peer)
 }
 
 func printRoute(b *bytes.Buffer, r *connectors.RouteReport, known map[connectors.Fact]bool) {
@@ -121,15 +121,15 @@ func printWarnings(b *bytes.Buffer, report *connectors.Report) {
 		fmt.Fprint(b, "\nwarnings\n")
 	}
 	for _, w := range order {
-		fmt.Fprintf(b, "  %s: %s\n", strings.Join(concerns[w], ", "), w.Text)
+		fmt.Fprintf(b, "  %s: %s\n", strings.Join(concerns[w], ", "), printable(w.Text))
 		if w.Remedy != "" {
-			fmt.Fprintf(b, "    → %s\n", w.Remedy)
+			fmt.Fprintf(b, "    → %s\n", printable(w.Remedy))
 		}
 	}
 }
 
 func printLine(b *bytes.Buffer, label, text string) {
-	fmt.Fprintf(b, "  %-12s %s\n", label, text)
+	fmt.Fprintf(b, "  %-12s %s\n", label, printable(text))
 }
 
 func plural(n int, what string) string {

@@ -174,13 +174,13 @@ func (r *receiver) receive(ctx context.Context) ([]*bridge.Delivery, error) {
 func (r *receiver) take(d *bridge.Delivery) error {
 	if d.Hold != nil {
 		r.unsettled++
-		fmt.Fprintf(r.errs, "message %s is left alone: %v\n", d.Message.ID, d.Hold)
+		fmt.Fprintf(r.errs, "message %s is left alone: %s\n", printable(d.Message.ID), printable(d.Hold.Error()))
 		return nil //nolint:nilerr // it has been said, and the others go on
 	}
 	line, err := envelope.Append(nil, &d.Message)
 	if err != nil {
 		r.unsettled++
-		fmt.Fprintf(r.errs, "message %s is left alone: %v\n", d.Message.ID, err)
+		fmt.Fprintf(r.errs, "message %s is left alone: %s\n", printable(d.Message.ID), printable(err.Error()))
 		return nil
 	}
 	if _, err := r.out.Write(append(line, '\n')); err != nil { // not buffered: it is out before the message is settled
