@@ -1,6 +1,11 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
 
 // cobraExamples are the examples of the commands that cobra brings.
 var cobraExamples = map[string]string{
@@ -23,10 +28,23 @@ func addCobraCommands(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	addExamples(root)
 	for _, c := range root.Commands() {
+		if c.Name() == "help" { // cobra's own succeeds at what it does not know
+			c.RunE = helpOf
+		}
 		if c.Name() == "completion" { // runnable, so that cobra refuses a shell that it does not know
 			c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 		}
 	}
+}
+
+// helpOf prints the help of the command that args name.
+func helpOf(c *cobra.Command, args []string) error {
+	about, rest, err := c.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return usage(fmt.Errorf("there is no command %q; see '%s --help'", strings.Join(args, " "), c.Root().Name()))
+	}
+	about.InitDefaultHelpFlag() // so that it is listed
+	return about.Help()
 }
 
 func addExamples(c *cobra.Command) {

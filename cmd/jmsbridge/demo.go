@@ -18,8 +18,11 @@ import (
 	"github.com/jmsbridge/jmsbridge/config"
 )
 
-// exitInterrupted is the exit code after Ctrl-C, as shells have it (128 + SIGINT).
-const exitInterrupted = 130
+// The exit codes after Ctrl-C and SIGTERM, as shells have them (128 and the number of the signal).
+const (
+	exitInterrupted = 130
+	exitTerminated  = 143
+)
 
 var errDemo = errors.New("the demo found something wrong")
 
@@ -43,10 +46,11 @@ a second, in flight, duplicates, faults) goes to standard error, the result to s
 sent N, delivered N, lost 0, duplicated D. With --json the result is one JSON object, and that line goes to standard
 error.
 
-Ctrl-C stops it in order: what is in flight is finished, the rest stays on the broker, and the result says so.
+Ctrl-C stops it in order: what is in flight is finished, the rest stays on the broker, and the result says so. A second
+one ends it at once.
 
-Exit code: 0 nothing lost and every check passed, 1 otherwise, 2 wrong usage, %d after Ctrl-C when all was well until
-then.`, exitInterrupted),
+Exit code: 0 nothing lost and every check passed, 1 otherwise, 2 wrong usage, %d after Ctrl-C and %d after SIGTERM when
+all was well until then.`, exitInterrupted, exitTerminated),
 		Example: `  jmsbridge demo
   jmsbridge demo --messages 200000
   jmsbridge demo --json | jq .faults`,
@@ -93,7 +97,7 @@ func runDemo(ctx context.Context, run demoRunner, messages int, asJSON bool, log
 	case len(wrong) > 0: // of an interrupted run too: a loss is no smaller for it
 		return failed(fmt.Errorf("%w: %s", errDemo, strings.Join(wrong, "; ")))
 	case report.Interrupted:
-		return &exitError{code: exitInterrupted}
+		return &exitError{code: exitBySignal(ctx)}
 	default:
 		return nil
 	}

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +14,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal(context.Background())
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -33,7 +31,7 @@ func runCommand(ctx context.Context, root *cobra.Command, args []string) int {
 	err := root.ExecuteContext(ctx)
 	code, silent := exitCode(err)
 	if !silent {
-		fmt.Fprintf(root.ErrOrStderr(), "jmsbridge: %v\n", err)
+		fmt.Fprintf(root.ErrOrStderr(), "jmsbridge: %s\n", printableLines(err.Error()))
 	}
 	return code
 }

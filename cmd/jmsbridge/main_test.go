@@ -86,8 +86,8 @@ func TestCompletionWithoutAShellIsItsHelp(t *testing.T) {
 
 // Scripts and service managers know the numbers, and the other tests the names.
 func TestExitCodesAreTheDocumentedNumbers(t *testing.T) {
-	got := []int{exitDone, exitFailed, exitUsage, exitInterrupted}
-	if diff := cmp.Diff([]int{0, 1, 2, 130}, got); diff != "" {
+	got := []int{exitDone, exitFailed, exitUsage, exitInterrupted, exitTerminated}
+	if diff := cmp.Diff([]int{0, 1, 2, 130, 143}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -101,9 +101,21 @@ func TestWrongUsageOfTheProgram(t *testing.T) {
 		{"completion tcsh", `unknown command "tcsh"`},
 		{"completion bash zsh", "unknown command"},
 		{"version 2", "unknown command"},
+		{"help nosuch", `there is no command "nosuch"`},
+		{"help run nosuch", `there is no command "run nosuch"`},
 	} {
 		if code, out, errs := command(t, strings.Fields(tc.args)...); code != exitUsage || out != "" || !strings.Contains(errs, tc.errs) {
 			t.Errorf("%s: exit code %d, %s%s", tc.args, code, out, errs)
+		}
+	}
+}
+
+func TestHelpOfACommandIsWhatTheCommandPrints(t *testing.T) {
+	for _, args := range []string{"", "run", "completion bash"} {
+		code, out, errs := command(t, append([]string{"help"}, strings.Fields(args)...)...)
+		_, want, _ := command(t, append(strings.Fields(args), "--help")...)
+		if code != exitDone || errs != "" || out != want {
+			t.Errorf("help %s: exit code %d, %s%s", args, code, out, errs)
 		}
 	}
 }

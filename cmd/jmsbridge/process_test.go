@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,10 +21,49 @@ import (
 const asProgram = "JMSBRIDGE_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	switch os.Getenv(asProgram) {
+	case "":
+	case "deaf":
+		deaf()
+	default:
 		main()
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// deaf is a program whose command does not notice that its context has ended.
+func deaf() {
+	ctx, stop := untilSignal(context.Background())
+	defer stop()
+	fmt.Println("started")
+	<-ctx.Done()
+	fmt.Println(context.Cause(ctx))
+	<-time.After(time.Hour)
+}
+
+func TestASecondSignalEndsACommandAtOnce(t *testing.T) {
+	c := program(t)
+	c.Env = append(os.Environ(), asProgram+"=deaf")
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for _, want := range []string{"started", "ended by signal: interrupt"} {
+		if !lines.Scan() || lines.Text() != want {
+			t.Fatalf("it says %q, want %q", lines.Text(), want)
+		}
+		if err := c.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = c.Wait() // the state tells
+	if s, ok := c.ProcessState.Sys().(syscall.WaitStatus); !ok || s.Signal() != syscall.SIGINT {
+		t.Errorf("it ended with %v", c.ProcessState)
+	}
 }
 
 // program returns the program as a process that is not started yet, and is killed when it lives for too long.
@@ -67,13 +107,10 @@ func parseDemo(t *testing.T, out string) demoResult {
 	return r
 }
 
-// checkInterrupted judges what a demo of so many messages has printed that Ctrl-C has stopped on its way.
-func checkInterrupted(t *testing.T, code, messages int, out string) demoResult {
+// checkInterrupted judges what a demo of so many messages has printed that a signal has stopped on its way.
+func checkInterrupted(t *testing.T, messages int, out string) demoResult {
 	t.Helper()
 	r := parseDemo(t, out)
-	if code != exitInterrupted {
-		t.Errorf("exit code %d, want %d", code, exitInterrupted)
-	}
 	if r.delivered == 0 || r.sent >= messages || r.lost != 0 || r.sent != r.delivered+r.waiting {
 		t.Errorf("of %d messages: %+v", messages, r)
 	}
@@ -83,7 +120,13 @@ func checkInterrupted(t *testing.T, code, messages int, out string) demoResult {
 	return r
 }
 
-func TestDemoStopsInOrderAtSIGINT(t *testing.T) {
+func TestDemoStopsInOrderAtASignal(t *testing.T) {
+	for signal, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		t.Run(signal.String(), func(t *testing.T) { testDemoStopsInOrder(t, signal, want) })
+	}
+}
+
+func testDemoStopsInOrder(t *testing.T, signal os.Signal, want int) {
 	const messages = 200_000
 	c := program(t, "demo", "--messages", fmt.Sprint(messages))
 	var out bytes.Buffer
@@ -101,7 +144,7 @@ func TestDemoStopsInOrderAtSIGINT(t *testing.T) {
 		said.WriteString(lines.Text() + "\n")
 		if !signalled && underWay.MatchString(lines.Text()) {
 			signalled = true
-			if err := c.Process.Signal(os.Interrupt); err != nil {
+			if err := c.Process.Signal(signal); err != nil {
 				t.Error(err)
 			}
 		}
@@ -110,7 +153,10 @@ func TestDemoStopsInOrderAtSIGINT(t *testing.T) {
 	if !signalled {
 		t.Fatalf("it was never under way:\n%s", said.String())
 	}
-	checkInterrupted(t, code, messages, out.String())
+	if code != want {
+		t.Errorf("exit code %d, want %d", code, want)
+	}
+	checkInterrupted(t, messages, out.String())
 	if !strings.Contains(said.String(), "stopping: what is in flight is finished") {
 		t.Errorf("it did not say that it stops:\n%s", said.String())
 	}

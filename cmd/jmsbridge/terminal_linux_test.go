@@ -216,7 +216,10 @@ func TestCtrlCOnATerminalStopsTheDemoInOrder(t *testing.T) {
 	}
 	s.read(t, func(string) bool { return false })
 	shown := strings.ReplaceAll(s.shown.String(), "\r\n", "\n")
-	r := checkInterrupted(t, wait(c), messages, shown)
+	if code := wait(c); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+	r := checkInterrupted(t, messages, shown)
 	if v := last(views(t, shown)); v.settled != r.delivered || v.inFlight != 0 || v.duplicates != r.duplicated {
 		t.Errorf("the view ended with %+v, and the result is %+v", v, r)
 	}
