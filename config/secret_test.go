@@ -70,6 +70,18 @@ func TestErrorsNeverShowASecret(t *testing.T) {
 	}
 }
 
+func TestErrorsNeverShowAPasswordInAURL(t *testing.T) {
+	for _, url := range []string{
+		"stomp://u:hunter2,x@h", "stomp://u:a,hunter2@h", "stomp://u:a,hunter2://x@h", "failover:(stomp://u:a,hunter2://x@h)",
+		"failover:(stomp://u:a)hunter2@h", "hunter2://x@h", "u:hunter2@h",
+	} {
+		lines := problems(t, strings.Replace(minimal, "stomp://localhost:61613", `"`+url+`"`, 1))
+		if len(lines) != 1 || strings.Contains(lines[0], "hunter2") || !strings.Contains(lines[0], "an address holds a user or password") {
+			t.Errorf("%s: %q", url, lines)
+		}
+	}
+}
+
 func TestSecretIsReadAgainEachTime(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "mq.password")

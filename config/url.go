@@ -21,6 +21,9 @@ var (
 // parseBrokerURL takes a broker's URL apart as far as it can be judged without dialling. The connector reads it again
 // and decides about ports and options.
 func parseBrokerURL(raw string) ([]endpoint, error) {
+	if strings.Contains(raw, "@") { // looked for before anything is taken apart: a password may hold a comma
+		return nil, errors.New("an address holds a user or password: write them as username and password of the broker")
+	}
 	list := raw
 	if rest, ok := strings.CutPrefix(raw, "failover:"); ok {
 		rest = strings.TrimPrefix(rest, "//")
@@ -58,8 +61,6 @@ func parseEndpoint(entry string) (endpoint, error) {
 		return endpoint{}, fmt.Errorf("%s:// is not supported yet; supported now: the broker's STOMP connector, stomp+ssl:// or stomp://", scheme)
 	case !slices.Contains(offeredSchemes, scheme):
 		return endpoint{}, fmt.Errorf("the scheme %q is not known; supported now: stomp+ssl:// and stomp://", scheme)
-	case strings.Contains(rest, "@"):
-		return endpoint{}, errors.New("an address holds a user or password: write them as username and password of the broker")
 	}
 	u, err := url.Parse("x://" + rest)
 	if err != nil || u.Hostname() == "" {

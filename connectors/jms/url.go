@@ -93,6 +93,9 @@ func ParseURL(raw string) (URL, error) {
 	if text == "" {
 		return URL{}, errors.New("the broker's URL is empty")
 	}
+	if strings.ContainsRune(text, '@') { // looked for before anything is taken apart: a password may hold a comma
+		return URL{}, errors.New("the broker's URL holds a user name or password (an @); write them under username and password instead")
+	}
 	u := URL{}
 	list := text
 	if rest, ok := cutPrefixFold(text, "failover:"); ok {
@@ -174,7 +177,7 @@ func splitFailover(rest string) (list, options string, err error) {
 func parseEndpoint(text string) (Endpoint, Protocol, error) {
 	name, rest, ok := strings.Cut(text, "://")
 	if !ok {
-		return Endpoint{}, "", fmt.Errorf("the broker's URL has no scheme; write stomp+ssl://HOST:61614 or stomp://HOST:61613%s", hostHint(text))
+		return Endpoint{}, "", fmt.Errorf("the broker's URL has no scheme; write stomp+ssl://HOST:61614 or stomp://HOST:61613 (it reads %q)", text)
 	}
 	name = strings.ToLower(strings.TrimSpace(name))
 	s, ok := schemes[name]
@@ -183,9 +186,6 @@ func parseEndpoint(text string) (Endpoint, Protocol, error) {
 			return Endpoint{}, "", fmt.Errorf("scheme %q is not one of a broker's URL here; the nearest is %s://", name, alias)
 		}
 		return Endpoint{}, "", fmt.Errorf("scheme %q is not known; the nearest known one is %s://", name, nearest(name, schemeNames()))
-	}
-	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
-		return Endpoint{}, "", fmt.Errorf("the broker's URL (%s://…@…) holds a user name or password; write them under username and password instead", name)
 	}
 	if _, query, found := strings.Cut(rest, "?"); found {
 		key, _, _ := strings.Cut(query, "=")
@@ -214,13 +214,6 @@ func parseEndpoint(text string) (Endpoint, Protocol, error) {
 		}
 	}
 	return e, s.protocol, nil
-}
-
-func hostHint(text string) string {
-	if strings.ContainsAny(text, "@") {
-		return ""
-	}
-	return fmt.Sprintf(" (it reads %q)", text)
 }
 
 func schemeNames() []string {

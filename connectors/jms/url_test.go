@@ -89,7 +89,14 @@ func TestParseURLRefuses(t *testing.T) {
 		"failover:(stomp://a)?nested.x=1":                "passes no options",
 		"failover:(stomp://a)?jms.password=hunter2":      "write password: on the broker",
 		"failover:(stomp://u:hunter2@a)?randomize=false": "write them under username and password",
-		"u:hunter2@h": "no scheme",
+		"u:hunter2@h":                       "write them under username and password",
+		"stomp://user:hunter2,ss@h":         "write them under username and password",
+		"stomp://user:hunter2?x@h":          "write them under username and password",
+		"stomp://user:hunter2/x@h":          "write them under username and password",
+		"failover:(stomp://u:hunter2)ss@a)": "write them under username and password",
+		"failover:(stomp://u:x(hunter2@a":   "write them under username and password",
+		"failover:(stomp://a)?hunter2@":     "write them under username and password",
+		"stomp+hunter2://x@h":               "write them under username and password",
 	} {
 		t.Run(in, func(t *testing.T) {
 			u, err := ParseURL(in)
