@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -249,6 +250,83 @@ func TestAStrangerWhoSaysNothingIsCutOff(t *testing.T) {
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil || !strings.Contains(line, "431") {
 		t.Errorf("an endless header: got %q, %v", line, err)
+	}
+}
+
+func TestOnlySomeStatusesAreMadeAtTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := running()
+		slow.hang = make(chan struct{})
+		h := admin.New(admin.Settings{Routes: []admin.Named{{Name: "orders", Route: slow}}}).Handler()
+		get := func() int {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/status", http.NoBody))
+			return w.Code
+		}
+		codes := make(chan int, 100)
+		for range 100 {
+			go func() { codes <- get() }()
+		}
+		synctest.Wait()
+		if len(codes) != 96 {
+			t.Errorf("%d of 100 requests were answered while the route was asked", len(codes))
+		}
+		close(slow.hang)
+		synctest.Wait()
+		count := map[int]int{}
+		for range 100 {
+			count[<-codes]++
+		}
+		if count[http.StatusOK] != 4 || count[http.StatusServiceUnavailable] != 96 {
+			t.Errorf("answered %v", count)
+		}
+		if code := get(); code != http.StatusOK {
+			t.Errorf("afterwards: %d", code)
+		}
+	})
+}
+
+// get asks for /live over a connection and returns the first line of the answer.
+func get(conn net.Conn, within time.Duration) (string, error) {
+	if _, err := io.WriteString(conn, "GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
+		return "", err
+	}
+	return firstLine(conn, within)
+}
+
+func firstLine(conn net.Conn, within time.Duration) (string, error) {
+	if err := conn.SetReadDeadline(time.Now().Add(within)); err != nil {
+		return "", err
+	}
+	return bufio.NewReader(conn).ReadString('\n')
+}
+
+func TestOnlySomeConnectionsAreAccepted(t *testing.T) {
+	s := started(t)
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", s.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	conns := make([]net.Conn, 64)
+	for i := range conns {
+		conns[i] = dial()
+		if line, err := get(conns[i], 20*time.Second); err != nil || !strings.Contains(line, "200") {
+			t.Fatalf("connection %d: %q, %v", i+1, line, err)
+		}
+	}
+	further := dial()
+	if line, err := get(further, 200*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("with 64 connections open a further one was answered: %q, %v", line, err)
+	}
+	if err := conns[0].Close(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := firstLine(further, 20*time.Second); err != nil || !strings.Contains(line, "200") {
+		t.Errorf("with room again: %q, %v", line, err)
 	}
 }
 

@@ -42,9 +42,13 @@ const (
 	headerTimeout = 5 * time.Second
 	readTimeout   = 10 * time.Second
 	writeTimeout  = 30 * time.Second
-	idleTimeout   = 2 * time.Minute
+	idleTimeout   = 30 * time.Second
 	maxHeader     = 16 << 10
 	scrapesAtOnce = 4
+	// statusesAtOnce bounds the answers that are made, and lie in memory, at the same time.
+	statusesAtOnce = 4
+	// connsAtOnce bounds the connections. Probes, a scraper and some operators need a few.
+	connsAtOnce = 64
 )
 
 // Server is the HTTP listener. Live may be used without Start.
@@ -87,7 +91,7 @@ func (s *Server) Start(ctx context.Context) error {
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: zap.NewStdLog(zap.NewNop()),
 	}
 	s.serving.Go(func() {
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(newLimitedListener(listener, connsAtOnce)); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("the admin listener has ended", zap.Error(err))
 		}
 	})
@@ -169,13 +173,27 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, index) })
 	mux.HandleFunc("/live", func(w http.ResponseWriter, r *http.Request) { verdict(w, s.Live(r.Context())) })
 	mux.HandleFunc("/ready", func(w http.ResponseWriter, r *http.Request) { verdict(w, s.Ready(r.Context())) })
-	mux.HandleFunc("/status", s.status)
+	mux.Handle("/status", atMost(statusesAtOnce, s.status))
 	if s.settings.Gatherer != nil {
 		mux.Handle("/metrics", promhttp.HandlerFor(s.settings.Gatherer, promhttp.HandlerOpts{
 			MaxRequestsInFlight: scrapesAtOnce, Timeout: readTimeout,
 		}))
 	}
 	return s.guarded(mux)
+}
+
+// atMost answers at most n requests at the same time and sends the others away, as /metrics does.
+func atMost(n int, serve http.HandlerFunc) http.Handler {
+	running := make(chan struct{}, n)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case running <- struct{}{}:
+			defer func() { <-running }()
+			serve(w, r)
+		default:
+			answer(w, http.StatusServiceUnavailable, fmt.Sprintf("%d such requests are being answered; try again later\n", n))
+		}
+	})
 }
 
 // guarded refuses what no probe, scraper or operator sends.
