@@ -20,6 +20,8 @@ const (
 // stop finishes what can be finished, gives the rest back, and disconnects. The receivers have ended.
 func (r *Route) stop(force <-chan struct{}, cancelSends context.CancelFunc) error {
 	r.ending.Store(true)
+	before := r.Status()
+	defer r.logStop(&before)
 	r.setPhase(StateStopping, nil, 0)
 	began := time.Now()
 	end := began.Add(r.set.Drain)
