@@ -57,6 +57,7 @@ type Set struct {
 	budget  *bridge.Budget
 	aws     *aws.Client  // nil until a route needs it
 	store   bridge.Store // of outcomes; nil until a route needs it
+	logins  jms.Logins
 }
 
 // Close releases what the routes shared, after they have ended.
