@@ -17,7 +17,7 @@ var errRefused = &bridge.Error{Class: bridge.Fatal, Code: "SecurityException", E
 // attempt logs in with a password, of which "right" alone is taken, and counts the tries.
 func attempt(l *Logins, user, password string, tries *int, mu *sync.Mutex) error {
 	return l.Attempt(context.Background(), "broker:61613", user, password, func() (time.Duration, error) {
-		time.Sleep(10 * time.Millisecond) // virtual: the broker thinks
+		<-time.After(10 * time.Millisecond) // virtual: the broker thinks
 		mu.Lock()
 		*tries++
 		mu.Unlock()
@@ -42,7 +42,7 @@ func TestARefusedPasswordIsTriedByOneConnectionInAPause(t *testing.T) {
 					if e.Class != bridge.Fatal || e.Code != "SecurityException" || e.Remedy != "check it" || !strings.Contains(err.Error(), "password is invalid") {
 						t.Errorf("%+v", e)
 					}
-					time.Sleep(max(e.After, 7*time.Second))
+					<-time.After(max(e.After, 7*time.Second))
 				}
 			})
 		}

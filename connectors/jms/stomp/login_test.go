@@ -33,7 +33,7 @@ func TestConsumersWithARefusedPasswordLogInEveryHalfMinuteInAll(t *testing.T) {
 					if e.Class != bridge.Fatal || e.Remedy == "" || e.After <= 0 {
 						t.Errorf("%v", err)
 					}
-					time.Sleep(max(e.After, time.Second))
+					<-time.After(max(e.After, time.Second))
 				}
 			})
 		}
