@@ -122,7 +122,7 @@ func secondSignal(ctx context.Context) (force <-chan struct{}, release func()) {
 				return
 			}
 		}
-		time.AfterFunc(forcedEnd, func() { os.Exit(exitFailed) })
+		time.AfterFunc(forcedEnd, func() { os.Exit(exitFailed) }) //nolint:forbidigo // main may be what blocks
 		<-ctx.Done()
 		close(forced)
 	})

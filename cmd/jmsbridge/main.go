@@ -61,9 +61,11 @@ A message is settled at the broker only after its target, or a dead letter, has 
 		Example: `  jmsbridge demo                      # see it work: no account, no broker, no configuration
   jmsbridge check -c bridge.yaml      # look at everything, move nothing
   jmsbridge run -c bridge.yaml        # the daemon`,
+		Version:       versionLine(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetVersionTemplate("jmsbridge {{.Version}}\n")
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
@@ -71,6 +73,7 @@ A message is settled at the broker only after its target, or a dead letter, has 
 		return usage(fmt.Errorf("%w; see '%s --help'", err, c.CommandPath()))
 	})
 	root.AddCommand(newDemoCommand(demo.Run), newRunCommand(), newCheckCommand(), newSendCommand(), newReceiveCommand(), newSchemaCommand(), newVersionCommand())
+	root.InitDefaultVersionFlag() // so that it is listed
 	addCobraCommands(root)
 	failAll(root)
 	return root

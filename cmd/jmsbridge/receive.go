@@ -70,6 +70,8 @@ func runReceive(c *cobra.Command, f *receiveFlags, destination string) error {
 		return err
 	}
 	switch {
+	case f.subscription != "" && f.client == "":
+		return usage(errors.New("--subscription needs --client-id: the broker knows a durable subscription by both"))
 	case f.wait < 0:
 		return usage(errors.New("--wait must not be negative"))
 	case f.max < 0 || f.max == 0 && !f.consume:
