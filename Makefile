@@ -7,7 +7,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 FUZZTIME ?= 30s
 SCALE ?= 5
 
-.PHONY: help build test lint fmt fuzz soak bench-spine demo
+.PHONY: help build test lint fmt fuzz soak bench-spine bench-targets bench-reply demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ soak: ## longer runs: 20,000 simulator seeds, and the end-to-end tests SCALE (5)
 
 bench-spine: ## compare with a bare loop: rate, CPU, memory; STOMP to SQS on real brokers
 	go run ./test/bench
+
+bench-targets: ## compare each kind of target with a bare loop over AWS's SDK
+	go run ./test/bench/targets
+
+bench-reply: ## compare round trips through jmsbridge and Lambda with a responder in Java
+	go run ./test/bench/reply
 
 demo: ## see it work, in one process
 	go run ./cmd/jmsbridge demo

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"errors"
+	"math"
 	"time"
 )
 
@@ -37,7 +38,7 @@ func (p *pipeline) failed(c *call, it *item, err error, now time.Time) {
 			counted = true
 		}
 	case Transient, Ambiguous:
-		answered := !whole && e.Class == Transient
+		answered := !whole && e.Class == Transient && !e.OfTarget
 		// The target has confirmed others since this one last failed, or first flew: so it works.
 		charged := answered || p.confirmed != it.mark || r.set.bug == bugOutageBudget
 		if c.crowded && errors.Is(err, ErrNotConnected) {
@@ -56,7 +57,7 @@ func (p *pipeline) failed(c *call, it *item, err error, now time.Time) {
 		if it.lane != nil && it.lane.broken {
 			budget = 1
 		}
-		if it.attempts >= budget {
+		if it.attempts >= budget && (!whole && !e.OfTarget || p.unlikely(it.attempts) || r.set.bug == bugOutageBudget) {
 			dead = true
 			if it.lane != nil {
 				it.lane.broken = true
@@ -90,6 +91,28 @@ func (p *pipeline) failed(c *call, it *item, err error, now time.Time) {
 	}
 }
 
+// innocent is how likely it may be that a message whose calls failed again and again is innocent of that.
+const innocent = 1e-6
+
+// unlikely tells that so many failures of calls in a row are no chance, at the rate at which calls fail just now: when
+// half of them do, five in a row prove nothing against a message.
+func (p *pipeline) unlikely(failures int) bool {
+	return p.failing <= 0 || math.Pow(p.failing, float64(failures)) <= innocent || failures >= maxFailures
+}
+
+// maxFailures is when a message is at fault whatever else fails.
+const maxFailures = 1000
+
+// weighFailure keeps the share of calls that fail, the last twenty or so counting most. Calls of messages that have
+// failed before are not asked: a bad message must not speak for itself.
+func (p *pipeline) weighFailure(failed bool) {
+	const weight = 0.05
+	p.failing *= 1 - weight
+	if failed {
+		p.failing += weight
+	}
+}
+
 // retryAt returns when a failed message may be tried again; zero: with the next call.
 func (p *pipeline) retryAt(it *item, e *Error, whole, counted bool, now time.Time) time.Time {
 	set := &p.retry
@@ -120,6 +143,10 @@ func (p *pipeline) giveBackLane(it *item, now time.Time) {
 func (p *pipeline) judgeTarget(c *call, confirmed int, failure error, now time.Time) {
 	class := ClassOf(failure)
 	p.age(now)
+	whole := c.err != nil || confirmed == 0 && c.allOfTarget()
+	if c.fresh {
+		p.weighFailure(whole && class != Suspect && class != Permanent)
+	}
 	if confirmed > 0 {
 		p.limitAfter(failure != nil && class == Throttled, now)
 		p.standby = false
@@ -128,7 +155,7 @@ func (p *pipeline) judgeTarget(c *call, confirmed int, failure error, now time.T
 			return
 		}
 	} else if failure != nil {
-		p.limitAfter(c.err != nil && class != Suspect && class != Permanent || class == Throttled, now)
+		p.limitAfter(whole && class != Suspect && class != Permanent || class == Throttled, now)
 		p.standby = p.standby || class == Throttled
 	}
 	switch {
@@ -139,7 +166,9 @@ func (p *pipeline) judgeTarget(c *call, confirmed int, failure error, now time.T
 		p.route.fatal(p, failure)
 	case errors.Is(failure, ErrNotConnected):
 		p.lose(failure)
-	case c.err != nil && confirmed == 0 && class != Suspect && class != Permanent && !c.started.Before(p.failedAt):
+	case class == Throttled && c.err == nil:
+		p.reason = failure
+	case whole && confirmed == 0 && class != Suspect && class != Permanent && !c.started.Before(p.failedAt):
 		// One round of calls counts once, however many ran at the same time.
 		p.streak++
 		p.failedAt = now
@@ -163,9 +192,9 @@ func (p *pipeline) limitAfter(bad bool, now time.Time) {
 
 // recovered notes that the target confirmed something.
 func (p *pipeline) recovered() {
-	p.streak, p.notBefore, p.probing = 0, time.Time{}, false
+	p.streak, p.notBefore, p.probing, p.reason = 0, time.Time{}, false, nil
 	if p.down {
-		p.down, p.reason = false, nil
+		p.down = false
 		p.route.refreshLater()
 	}
 	p.route.proven(p)

@@ -34,6 +34,52 @@ func TestReconnectWaitsLongerAndNeverLongerThanItsCap(t *testing.T) {
 	})
 }
 
+// gaps returns the whole seconds between instants.
+func gaps(at []time.Time) string {
+	waits := []time.Duration{}
+	for i := range at[1:] {
+		waits = append(waits, at[i+1].Sub(at[i]).Truncate(time.Second))
+	}
+	return fmt.Sprint(waits)
+}
+
+func TestAPeerThatAcceptsAndDropsIsDialledMoreAndMoreSlowly(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		stand time.Duration // how long each connection stands
+		put   bool          // a message is there each time
+		want  string
+	}{
+		{"at once", 0, false, "[1s 2s 4s 8s 16s 30s]"},
+		{"after a while", 2 * time.Second, false, "[3s 4s 6s 10s 18s 32s]"},
+		{"after it has proven to stand", 11 * time.Second, false, "[12s 12s 12s 12s 12s 12s]"},
+		{"after a message was settled", 2 * time.Second, true, "[3s 3s 3s 3s 3s 3s]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				at := []time.Time{}
+				g := newRig(t, func(s *RouteSettings, _ *rig) {
+					s.jitter = func(n time.Duration) time.Duration { return n } // the longest wait
+				})
+				g.b.refuse = func() error { // asked under the broker's lock
+					at = append(at, time.Now())
+					time.AfterFunc(c.stand, g.b.reset)
+					if c.put {
+						go g.b.put("", time.Time{})
+					}
+					return nil
+				}
+				g.run()
+				pass(5 * time.Minute)
+				g.wait()
+				if got := gaps(at[:7]); got != c.want {
+					t.Errorf("dialled after %v, want %v", got, c.want)
+				}
+			})
+		})
+	}
+}
+
 func TestARefusedLoginIsTriedEveryHalfMinuteAtMost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -18,10 +17,15 @@ const (
 	DeadFirstTime   = "JMSBridgeFirstTime"
 	DeadLastTime    = "JMSBridgeLastTime"
 	DeadDestination = "JMSBridgeOriginalDestination"
+	DeadExpiration  = "JMSBridgeOriginalExpiration"
 )
 
-// maxDiagnosis bounds the text of an error in a diagnosis, in bytes.
-const maxDiagnosis = 1024
+// maxDiagnosis bounds the text of an error in a diagnosis, and maxDiagnosisWord what is one word of the peer's, in bytes:
+// a dead letter must not become too large by its diagnosis.
+const (
+	maxDiagnosis     = 1024
+	maxDiagnosisWord = 256
+)
 
 // deadLetter is why a message goes to the dead letter.
 type deadLetter struct {
@@ -34,10 +38,7 @@ type deadLetter struct {
 func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 	e := AsError(err)
 	m := &it.d.Message
-	text := e.Error()
-	if len(text) > maxDiagnosis {
-		text = strings.ToValidUTF8(text[:maxDiagnosis], "")
-	}
+	text := clip(e.Error(), maxDiagnosis)
 	first, last := it.firstFail, it.lastFail
 	if first.IsZero() {
 		first, last = now, now
@@ -56,14 +57,17 @@ func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 	}
 	optional := []Entry{
 		{DeadTarget, String(target)},
-		{DeadErrorCode, String(e.Code)},
-		{DeadRequestID, String(e.RequestID)},
+		{DeadErrorCode, String(clip(e.Code, maxDiagnosisWord))},
+		{DeadRequestID, String(clip(e.RequestID, maxDiagnosisWord))},
 		{DeadDestination, String(m.Destination.String())},
 	}
 	for _, o := range optional {
 		if o.Value.Str() != "" {
 			entries = append(entries, o)
 		}
+	}
+	if !m.Expiration.IsZero() {
+		entries = append(entries, Entry{DeadExpiration, Long(m.Expiration.UnixMilli())})
 	}
 	failure := Failure{Class: e.Class, Code: e.Code, Text: text}
 	return &deadLetter{reason: text, failure: failure, extra: NewProperties(entries)}
@@ -111,6 +115,11 @@ func (r *Route) divert(it *item, err error) {
 	it.tries, it.attempts, it.limit, it.mark = 0, 0, 0, 0
 	it.firstFail, it.lastFail, it.err = time.Time{}, time.Time{}, nil
 	it.out.Extra, it.out.Deadline, it.out.Ask = it.dead.extra, time.Time{}, nil
+	if !it.out.Message.Expiration.IsZero() { // a broker would drop the copy as expired; the diagnosis has the instant
+		lasting := *it.out.Message
+		lasting.Expiration = time.Time{}
+		it.out.Message = &lasting
+	}
 	if err := r.address(it); err != nil {
 		r.hold(it, fmt.Sprintf("the dead letter can't take it: %v; it went there because: %s", err, it.dead.reason))
 		return
@@ -173,6 +182,9 @@ func (r *Route) accept(it *item) bool {
 		if l := r.anyLease.Load(); l != nil {
 			_ = (*l).Settle(it.d.Tag, Accept)
 		}
+	}
+	if err == nil && !it.sess.settled.Load() { // written once, for the cache line is every sender's
+		it.sess.settled.Store(true)
 	}
 	return err == nil
 }

@@ -52,8 +52,12 @@ func (r *Route) address(it *item) error {
 		return err
 	}
 	it.size = size + l.Overhead
-	if l.Bytes > 0 && it.size > l.Bytes {
-		return &Error{Class: Permanent, Code: codeTooLarge, Err: fmt.Errorf("%d bytes encoded, and the target takes %d", it.size, l.Bytes)}
+	most := l.MessageBytes
+	if most <= 0 {
+		most = l.Bytes
+	}
+	if most > 0 && it.size > most {
+		return &Error{Class: Permanent, Code: codeTooLarge, Err: fmt.Errorf("%d bytes encoded, and the target takes %d", it.size, most)}
 	}
 	return nil
 }

@@ -66,6 +66,9 @@ type Error struct {
 	After time.Duration
 	// Err is the cause. It is not nil.
 	Err error
+	// OfTarget says that the failure is the target's own, not the message's, although the answer names the message (an
+	// internal error for an entry of a batch): it is charged to the message only when others succeed meanwhile.
+	OfTarget bool
 	// Remedy says what to do about it, in a sentence for the operator; "" when there is nothing to add.
 	Remedy string
 }
@@ -92,7 +95,7 @@ func Classed(c Class, err error) error {
 	}
 	var e *Error
 	if errors.As(err, &e) {
-		return &Error{Class: c, Code: e.Code, RequestID: e.RequestID, After: e.After, Remedy: "", Err: err}
+		return &Error{Class: c, Code: e.Code, RequestID: e.RequestID, After: e.After, OfTarget: e.OfTarget, Remedy: "", Err: err}
 	}
 	return &Error{Class: c, Err: err}
 }

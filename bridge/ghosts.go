@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"crypto/sha256"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -48,9 +49,18 @@ type ghost struct {
 	waiters  []*item // redeliveries that wait for the call
 }
 
+// maxGhostKey is the longest key that is remembered as it is, in bytes. No broker makes one near it; what a sender makes
+// is remembered by its digest, for thousands are kept and no limit counts them.
+const maxGhostKey = 512
+
 func ghostKeyOf(it *item) ghostKey {
 	m := &it.d.Message
-	return ghostKey{key: m.Key, where: m.Destination, stamp: m.Timestamp.UnixNano(), target: it.target}
+	k := ghostKey{key: m.Key, where: m.Destination, stamp: m.Timestamp.UnixNano(), target: it.target}
+	if len(k.key)+len(k.where.Name) > maxGhostKey {
+		key, name := sha256.Sum256([]byte(k.key)), sha256.Sum256([]byte(k.where.Name))
+		k.key, k.where.Name = string(key[:]), string(name[:])
+	}
+	return k
 }
 
 // remember keeps what is known of a lost item.

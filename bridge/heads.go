@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"errors"
+	"strings"
 	"time"
 )
 
@@ -43,7 +44,7 @@ func (h *headWatch) ended(err error) {
 		return
 	}
 	if key != h.key {
-		h.key, h.times, h.single = key, 0, false
+		h.key, h.times, h.single = strings.Clone(key), 0, false // it may be part of a whole frame
 	}
 	h.times++
 	h.failed = h.single && !h.failed

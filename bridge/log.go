@@ -14,4 +14,5 @@ const (
 	LogWait     = "wait"
 	LogCount    = "count"
 	LogFile     = "file"
+	LogSource   = "source" // its number in the route, from 1
 )

@@ -54,6 +54,7 @@ type pipeline struct {
 	confirmed uint64 // messages that the sink has confirmed
 
 	// The health of the target as a whole: failures of whole calls with nothing confirmed between.
+	failing   float64 // the share of calls with a fresh message that fail as a whole, the last ones counting most
 	streak    int
 	failedAt  time.Time
 	notBefore time.Time
@@ -81,6 +82,7 @@ type call struct {
 	started    time.Time
 	took       time.Duration
 	crowded    bool // another call ran at the same time
+	fresh      bool // holds a message that has not been sent before
 
 	ctx     context.Context // reused over calls; see Route.callContext
 	cancel  context.CancelFunc
@@ -208,9 +210,11 @@ func (p *pipeline) take(now time.Time) *call {
 		p.wakeAt(wake, now)
 		return nil
 	}
+	c.fresh = false
 	for _, it := range c.items {
 		if it.tries == 0 {
 			it.mark = p.confirmed
+			c.fresh = true
 		}
 		it.tries++
 		it.out.Attempt = it.tries

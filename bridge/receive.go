@@ -17,10 +17,15 @@ type session struct {
 	gone   atomic.Bool
 	held   atomic.Int64 // how many of its messages are held
 	credit int          // what the phase gives each source
+
+	settled atomic.Bool // a message of it has been settled
 }
 
+// steady is how long a connection stands before it counts as one that works, even if no message comes.
+const steady = 10 * time.Second
+
 // receiver drives one source: it connects, receives, and passes what came to the target's pipeline. Its goroutine is
-// the only one that calls the source, until it has ended.
+// the only one that calls the source, until it has ended; one that was left behind has its source for good.
 type receiver struct {
 	route  *Route
 	source Source
@@ -32,7 +37,9 @@ type receiver struct {
 	branches []*item
 	ready    [][]*item // by target
 	moved    []aside
-	dials    int // connections made, over the life of the route
+	dials    int           // connections made, over the life of the route
+	ended    chan struct{} // closed when the goroutine of this phase has ended
+	left     atomic.Bool   // it did not end when the route stopped: what it still receives is not taken
 
 	heads headWatch
 
@@ -59,11 +66,15 @@ func (rc *receiver) run(ctx context.Context, credit int) {
 			sleep(ctx, rc.pause(try, err))
 			continue
 		}
-		try = 0
+		began := time.Now()
 		rc.note(true, nil)
 		err = rc.receive(ctx, want < credit)
 		if ctx.Err() != nil {
 			return
+		}
+		// A peer that takes a connection and drops it is no better than one that refuses it.
+		if rc.sess.settled.Load() || time.Since(began) >= steady {
+			try = 0
 		}
 		rc.disconnected(err)
 		if errors.Is(err, errWidened) {
@@ -136,7 +147,7 @@ func (rc *receiver) receive(ctx context.Context, alone bool) error {
 		})
 		waited := look.Err() != nil
 		done()
-		if got > 0 {
+		if got > 0 && !rc.left.Load() {
 			rc.take(ctx, rc.dst[:got], n)
 			clear(rc.dst[:got])
 		} else {
@@ -330,7 +341,7 @@ func (rc *receiver) disconnected(err error) {
 	rc.leave()
 	rc.heads.ended(err)
 	if id := rc.heads.named(); id != "" {
-		r.remark("the connection has ended %d times with message %q at its head, the last time with that message alone", rc.heads.times, id)
+		r.remark("the connection has ended %d times with message %q at its head, the last time with that message alone", rc.heads.times, clip(id, maxShownID))
 	}
 }
 

@@ -2,7 +2,9 @@ package bridge
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +26,9 @@ type Route struct {
 	serial    atomic.Uint64
 
 	sendCtx context.Context // of all calls; the stop cancels it
+	force   <-chan struct{} // closed: the stop is to end at once
+
+	stopping time.Time // when the stop began; Run's goroutine only
 
 	// A phase is the time between two pauses of the route. Run's goroutine replaces these between phases, when neither
 	// receiver nor sender nor redial runs.
@@ -92,13 +97,14 @@ func NewRoute(s RouteSettings) (*Route, error) {
 
 // Run moves messages until ctx ends: then it stops receiving, finishes what it can within the drain time, gives the
 // rest back and returns nil. force, when it is closed, ends that at once. Run returns an error only when it can't close
-// a source or sink; faults of source and target are its own affair, and Status tells them. It is called once.
+// a source or sink, or has left one behind that does not end; faults of source and target are its own affair, and Status
+// tells them. It is called once.
 func (r *Route) Run(ctx context.Context, force <-chan struct{}) error {
 	r.set.Metrics.attach(r)
 	defer r.set.Metrics.detach(r)
 	sendCtx, cancelSends := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancelSends()
-	r.sendCtx = sendCtx
+	r.sendCtx, r.force = sendCtx, force
 	watchCtx, stopWatch := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
 	watch.Go(func() { r.watch(watchCtx) })
@@ -133,7 +139,7 @@ func (r *Route) Run(ctx context.Context, force <-chan struct{}) error {
 		case endStop:
 		}
 	}
-	return r.stop(force, cancelSends)
+	return r.stop(cancelSends)
 }
 
 const (
@@ -233,9 +239,12 @@ func (r *Route) phase(ctx context.Context, probe bool) (endOfPhase, fatalError) 
 	for _, p := range r.pipes { // replies may have waited out the pause
 		p.kick()
 	}
-	var receiving sync.WaitGroup
 	for _, rc := range r.receivers {
-		receiving.Go(func() { rc.run(phaseCtx, credit) })
+		rc.ended = make(chan struct{})
+		go func() {
+			defer close(rc.ended)
+			rc.run(phaseCtx, credit)
+		}()
 	}
 	end, why := endStop, fatalError{}
 	select {
@@ -250,7 +259,9 @@ func (r *Route) phase(ctx context.Context, probe bool) (endOfPhase, fatalError) 
 	}
 	r.ending.Store(true)
 	cancel()
-	receiving.Wait()
+	if !r.awaitReceivers(ctx) {
+		return endStop, fatalError{}
+	}
 	if end != endStop {
 		r.pausePhase(ctx, end, why)
 	}
@@ -267,9 +278,25 @@ func (r *Route) heldEnd(probe bool) (endOfPhase, fatalError) {
 		r.probeCredit++
 		return endWiden, fatalError{err: errHeldProbe}
 	}
-	return endHeld, fatalError{err: &Error{
-		Class: Fatal, Code: "Held", Err: errHeld, Remedy: "look at the held messages in the status; give the route a dead letter that takes them",
-	}}
+	remedy := "take these messages off the queue with a client that can read them, or change what the reason names"
+	if r.dead == nil && !r.set.DropDead {
+		remedy = "give the route a dead letter that takes them"
+	}
+	return endHeld, fatalError{err: &Error{Class: Fatal, Code: "Held", Err: r.heldReason(), Remedy: remedy}}
+}
+
+// heldReason names some of the messages that leave no credit: the pause gives them back, and then nobody knows them.
+func (r *Route) heldReason() error {
+	_, n, _, _ := r.window.size()
+	var some []string
+	for _, h := range r.window.heldMessages(3) {
+		some = append(some, fmt.Sprintf("%q (%s)", h.ID, h.Reason))
+	}
+	text := strings.Join(some, ", ")
+	if n > len(some) {
+		text += fmt.Sprintf(" and %d more", n-len(some))
+	}
+	return fmt.Errorf("%w: %s", errHeld, text)
 }
 
 // pausePhase ends a phase that is no stop: calls end, what succeeded is settled, the rest goes back to the broker.

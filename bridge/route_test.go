@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 )
@@ -38,7 +40,7 @@ func newRig(t *testing.T, change func(*RouteSettings, *rig)) *rig {
 		target: newSimTarget(Limits{Messages: 10, Calls: 4, Run: 1, Timeout: 10 * time.Second, Linger: 5 * time.Millisecond, Dedup: true}),
 		dead:   newSimTarget(Limits{Messages: 10, Calls: 2, Run: 1, Timeout: 10 * time.Second}),
 	}
-	g.target.content, g.dead.content = g.checkContent, g.checkContent
+	g.target.content, g.dead.content = g.checkContent, g.checkDead
 	set := RouteSettings{
 		Name: "r", Sources: []Source{&simSource{b: g.b}},
 		Targets:    []TargetSettings{{Name: "t", Sink: g.target}},
@@ -58,6 +60,13 @@ func newRig(t *testing.T, change func(*RouteSettings, *rig)) *rig {
 // checkContent says in what a message of a call differs from what was put; "": in nothing.
 func (g *rig) checkContent(o *Outgoing) string {
 	return sameAs(g.b.putMessage(o.Message.Key), o.Message)
+}
+
+// checkDead does so for the dead letter, whose copy never expires.
+func (g *rig) checkDead(o *Outgoing) string {
+	put := *g.b.putMessage(o.Message.Key)
+	put.Expiration = time.Time{}
+	return sameAs(&put, o.Message)
 }
 
 func (g *rig) run() {
@@ -164,6 +173,28 @@ func TestPermanentFailureIsDeadLetteredWithItsDiagnosis(t *testing.T) {
 		} {
 			if v, _ := extra.Lookup(name); v.Str() != want {
 				t.Errorf("%s is %q, want %q", name, v.Str(), want)
+			}
+		}
+		g.wait()
+	})
+}
+
+func TestADiagnosisIsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t, nil)
+		long := strings.Repeat("é", 1<<20)
+		bad := &Error{Class: Permanent, Code: "C" + long, RequestID: "r" + long, Err: errors.New("bad " + long)}
+		g.target.fault = func([]Outgoing) simFault { return simFault{partial: map[int]error{0: bad}} }
+		g.put(1, nil)
+		g.run()
+		pass(time.Second)
+		if g.dead.count() != 1 {
+			t.Fatalf("%d dead letters", g.dead.count())
+		}
+		for name, most := range map[string]int{DeadErrorCode: 256, DeadRequestID: 256, DeadError: 1024} {
+			v, _ := g.dead.log[0].extra.Lookup(name)
+			if n := len(v.Str()); n == 0 || n > most || !utf8.ValidString(v.Str()) || !strings.HasSuffix(v.Str(), "…") {
+				t.Errorf("%s has %d bytes", name, n)
 			}
 		}
 		g.wait()

@@ -66,6 +66,20 @@ func (c *call) deadline() (last time.Time) {
 	return last
 }
 
+// allOfTarget tells that every message of an answered call has failed by the target's own fault.
+func (c *call) allOfTarget() bool {
+	for i := range c.items {
+		err := c.res[i].Err
+		if err == nil {
+			return false
+		}
+		if e := AsError(err); e.Class != Transient || !e.OfTarget {
+			return false
+		}
+	}
+	return true
+}
+
 func grown[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n, max(n, 2*cap(s)))

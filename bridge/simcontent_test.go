@@ -174,6 +174,16 @@ func (w *simWorld) checkTarget(o *Outgoing) string {
 
 // checkDead is the content check of the dead letter: the engine adds the diagnosis, and nothing else.
 func (w *simWorld) checkDead(o *Outgoing) string {
+	put := w.putMessage(o.Message.Key)
+	if put != nil && !put.Expiration.IsZero() { // the copy must not expire, and the diagnosis must have the instant
+		if _, ok := o.Extra.Lookup(DeadExpiration); !ok || !o.Message.Expiration.IsZero() {
+			return fmt.Sprintf("a dead letter expires at %v, the diagnosis is %+v", o.Message.Expiration, o.Extra)
+		}
+		whole, lasting := *o, *o.Message
+		lasting.Expiration = put.Expiration
+		whole.Message = &lasting
+		o = &whole
+	}
 	if text := w.checkContent(o, w.dead.limits); text != "" {
 		return text
 	}
@@ -192,6 +202,8 @@ func (w *simWorld) checkDead(o *Outgoing) string {
 			ok = v.Type() == IntType && v.Int64() >= 0 && v.Int64() <= 5
 		case DeadFirstTime, DeadLastTime:
 			ok = v.Type() == LongType
+		case DeadExpiration:
+			ok = v.Type() == LongType && v.Int64() == w.putMessage(o.Message.Key).Expiration.UnixMilli()
 		default:
 			ok = false
 		}

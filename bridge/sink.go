@@ -66,6 +66,8 @@ type Limits struct {
 	Messages int
 	// Bytes is the most encoded bytes in a call, the sum of Size plus Overhead for each message; 0: no limit.
 	Bytes int
+	// MessageBytes is the most encoded bytes of one message; 0: Bytes.
+	MessageBytes int
 	// Overhead is added for each message of a call.
 	Overhead int
 	// Calls is the most calls at once; at least 1.

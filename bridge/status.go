@@ -160,7 +160,7 @@ func (r *Route) refresh() {
 				state, why = StateFatal, err
 			case never && err == nil:
 				state = StateStarting
-			default:
+			case err != nil: // without one it is only being connected, at the beginning of a phase
 				state, why = StateReconnecting, err
 			}
 		}
@@ -339,7 +339,7 @@ func (p *pipeline) health() health {
 	}
 	h.works = p.connected && !p.paused && !p.down
 	h.probes = p.connected && !p.paused && p.down && h.waiting == 0 && h.running == 0
-	if h.works {
+	if h.works && !p.standby { // while it throttles the reason is worth showing
 		h.reason = nil
 	}
 	return h

@@ -11,21 +11,68 @@ import (
 )
 
 const (
-	// forcedStop is how long a forced stop takes for giving back and disconnecting.
-	forcedStop = 500 * time.Millisecond
+	// forcedStop is how long a forced stop takes for giving back, and again for disconnecting.
+	forcedStop = 400 * time.Millisecond
+	// unheeded is how long something may go on that was told to end before it is left behind.
+	unheeded = 100 * time.Millisecond
 	// cancelledSends is how long calls that were cancelled may take to notice.
 	cancelledSends = 2 * time.Second
 )
 
-// stop finishes what can be finished, gives the rest back, and disconnects. The receivers have ended.
-func (r *Route) stop(force <-chan struct{}, cancelSends context.CancelFunc) error {
+// awaitReceivers waits until the receivers of a phase that is over have ended, which they do at once but for a Close that
+// is under way. Once ctx has ended it waits no longer than calls may run, or until force is closed. It returns false when
+// it left any behind.
+func (r *Route) awaitReceivers(ctx context.Context) bool {
+	if r.receiversEnd(ctx, nil) {
+		return true
+	}
+	r.stopping = time.Now()
+	patience, cancel := context.WithTimeout(context.Background(), r.set.Drain*4/5)
+	defer cancel()
+	if r.receiversEnd(patience, r.force) {
+		return true
+	}
+	last, cancelLast := context.WithTimeout(context.Background(), unheeded)
+	defer cancelLast()
+	if r.receiversEnd(last, nil) {
+		return true
+	}
+	for i, rc := range r.receivers {
+		select {
+		case <-rc.ended:
+		default:
+			rc.left.Store(true)
+			r.set.Log.Warn("a source does not end and is left behind", zap.String(LogRoute, r.set.Name), zap.Int(LogSource, i+1))
+		}
+	}
+	return false
+}
+
+func (r *Route) receiversEnd(ctx context.Context, force <-chan struct{}) bool {
+	for _, rc := range r.receivers {
+		select {
+		case <-rc.ended:
+		case <-ctx.Done():
+			return false
+		case <-force:
+			return false
+		}
+	}
+	return true
+}
+
+// stop finishes what can be finished, gives the rest back, and disconnects. The receivers have ended, or are left behind.
+func (r *Route) stop(cancelSends context.CancelFunc) error {
+	force := r.force
 	r.ending.Store(true)
 	before := r.Status()
 	defer r.logStop(&before)
 	r.setPhase(StateStopping, nil, 0)
-	began := time.Now()
-	end := began.Add(r.set.Drain)
-	soft, cancelSoft := context.WithTimeout(context.Background(), r.set.Drain*4/5)
+	if r.stopping.IsZero() {
+		r.stopping = time.Now()
+	}
+	end := r.stopping.Add(r.set.Drain)
+	soft, cancelSoft := context.WithDeadline(context.Background(), r.stopping.Add(r.set.Drain*4/5))
 	defer cancelSoft()
 
 	for _, p := range r.pipes {
@@ -85,9 +132,11 @@ func (r *Route) disconnect(end time.Time, force <-chan struct{}) error {
 			}
 		})
 	}
-	errs := []error{r.closeAll(closeCtx)}
+	errs := []error{r.closeAll(closeCtx, heeding)}
 	for _, rc := range r.receivers {
-		rc.leave()
+		if !rc.left.Load() {
+			rc.leave()
+		}
 	}
 	for _, p := range r.pipes {
 		p.mu.Lock()
@@ -95,7 +144,7 @@ func (r *Route) disconnect(end time.Time, force <-chan struct{}) error {
 			p.timer.Stop()
 		}
 		p.mu.Unlock()
-		if err := p.protect("closing", func() error { return p.sink.Close(closeCtx) }); err != nil {
+		if err := heeding(closeCtx, func() error { return p.protect("closing", func() error { return p.sink.Close(closeCtx) }) }); err != nil {
 			errs = append(errs, fmt.Errorf("closing %s: %w", p.name, err))
 		}
 	}
@@ -168,18 +217,26 @@ func (p *pipeline) close(limit time.Duration) {
 func (r *Route) closeSources(limit time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if err := r.closeAll(ctx); err != nil {
+	if err := r.closeAll(ctx, patiently); err != nil { // they are used again, so nobody is left behind
 		r.set.Log.Warn("closing a source did not go well", zap.String(LogRoute, r.set.Name), zap.Error(err))
 	}
 }
 
-// closeAll closes the sources at the same time.
-func (r *Route) closeAll(ctx context.Context) error {
+// closeAll closes the sources at the same time, but for those that were left behind: while one is used nobody else may
+// call it. The end of the process closes its connection, and the broker gives its messages again.
+func (r *Route) closeAll(ctx context.Context, call func(context.Context, func() error) error) error {
 	errs := make([]error, len(r.receivers))
 	var closing sync.WaitGroup
 	for i, rc := range r.receivers {
+		if rc.left.Load() {
+			errs[i] = fmt.Errorf("closing source %d: %w", i+1, errLeftBehind)
+			continue
+		}
 		closing.Go(func() {
-			if err := rc.protect("closing", func() error { return rc.source.Close(ctx) }); err != nil {
+			err := call(ctx, func() error {
+				return rc.protect("closing", func() error { return rc.source.Close(ctx) })
+			})
+			if err != nil {
 				errs[i] = fmt.Errorf("closing the source: %w", err)
 			}
 			rc.mu.Lock()
@@ -189,4 +246,27 @@ func (r *Route) closeAll(ctx context.Context) error {
 	}
 	closing.Wait()
 	return errors.Join(errs...)
+}
+
+var errLeftBehind = errors.New("it does not end, and is left behind")
+
+func patiently(_ context.Context, f func() error) error { return f() }
+
+// heeding runs f and returns its error. f is left behind when it goes on although ctx has ended.
+func heeding(ctx context.Context, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	last := time.NewTimer(unheeded)
+	defer last.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-last.C:
+		return errLeftBehind
+	}
 }

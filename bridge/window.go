@@ -32,14 +32,13 @@ type window struct {
 	poke func() // tells receivers and the stop that there may be room; called without the lock
 }
 
-// heldMessage is a delivery that can neither be sent nor settled now. Its body is not kept: nothing will settle it,
-// and the broker gives it again over another connection.
+// heldMessage is a delivery that can neither be sent nor settled now. Nothing of its memory is kept, for no limit counts
+// it any more: nothing will settle it, and the broker gives it again over another connection.
 type heldMessage struct {
 	id     string
 	reason string
 	since  time.Time
 	sess   *session
-	lease  Lease
 }
 
 // enter makes items for deliveries that were just received, and takes back what was promised for them.
@@ -206,7 +205,7 @@ func (w *window) hold(it *item, reason string, remember bool, now time.Time) {
 	if remember {
 		w.ghosts.remember(it, ghostAttempts)
 	}
-	w.held = append(w.held, heldMessage{id: nameOf(it.d), reason: reason, since: now, sess: it.sess, lease: it.d.Lease})
+	w.held = append(w.held, heldMessage{id: clip(nameOf(it.d), maxShownID), reason: clip(reason, maxReason), since: now, sess: it.sess})
 	w.mu.Unlock()
 	w.leave([]*item{it})
 }

@@ -37,7 +37,7 @@ func tooNested(tokens token.Tokens) (*token.Token, string) {
 		case token.TagType, token.AnchorType, token.MappingKeyType:
 			marks++ // each nests what follows it
 		}
-		if flow == 0 && (first || before.Type == token.SequenceEntryType) && tk.Type != token.CommentType {
+		if flow == 0 && (first || before != nil && before.Type == token.SequenceEntryType) && tk.Type != token.CommentType {
 			for len(open) > 0 && open[len(open)-1].column > tk.Position.Column {
 				open = open[:len(open)-1]
 			}
@@ -63,7 +63,7 @@ const (
 	maxMerges     = 1000
 	maxMergeDepth = 16
 	// maxValues is how many values a file may have, each counted as often as an alias repeats it.
-	maxValues = 1_000_000
+	maxValues = 200_000
 )
 
 // expansion bounds what aliases and merge keys make of a file: a few lines of them can stand for more than any memory
@@ -80,7 +80,7 @@ func (e *expansion) count() (ok bool, text string) {
 		return !e.spent, ""
 	}
 	e.spent = true
-	return false, fmt.Sprintf("the aliases up to here stand for more than %d values", maxValues)
+	return false, fmt.Sprintf("up to here there are more than %d values, each counted as often as an alias repeats it", maxValues)
 }
 
 // merge counts a block that is to be merged. The text says why it can't be; done ends a merge that could.

@@ -168,6 +168,9 @@ func (v *validator) replyFromJMS(r *Route, t *Target, path string) {
 		v.addMissing(join(path, "from.jms.queue"), "over STOMP a queue for the answers is needed: a temporary one belongs to the connection that asks")
 	}
 	for i, pattern := range r.Reply.Allow {
+		if r.From.SQS == nil {
+			break // the remark above says what is wrong with the whole
+		}
 		if !strings.HasPrefix(pattern, "https://") && !strings.HasPrefix(pattern, "http://") || strings.Count(pattern, "*") > 1 {
 			v.add(fmt.Sprintf("%s[%d]", join(path, "allow"), i), fmt.Sprintf("%q is no URL of a queue to which an answer may go", pattern),
 				"list the requesters' queues, such as https://sqs.eu-west-1.amazonaws.com/123456789012/*")

@@ -58,11 +58,33 @@ func blocks(text, language string) []string {
 	return all
 }
 
+// whole makes a configuration of the part of a route, or of the file, that a page shows.
+func whole(part string) string {
+	const start = "brokers: [{name: mq, url: stomp://localhost:61613}]\nroutes:\n  - name: shown\n"
+	const from, to = "    from: {jms: {broker: mq, queue: asked}}\n", "    to: [{sqs: {queue: asked}}]\n"
+	text := "    dead_letter: drop\n" + part
+	if strings.HasPrefix(part, "store:") {
+		return start + from + to + "    dead_letter: drop\n" + part
+	}
+	if !strings.Contains(part, "    from:\n") {
+		text = from + text
+	}
+	if !strings.Contains(part, "    to:\n") {
+		text += to
+	}
+	return start + text
+}
+
 func TestConfigurationsLoad(t *testing.T) {
 	t.Setenv("MQ_PASSWORD", "secret")
+	t.Setenv("REPLY_KEY", strings.Repeat("k", 44))
 	count := 0
 	for page, text := range pages(t) {
-		for _, block := range blocks(text, "yaml") {
+		all := blocks(text, "yaml")
+		for _, part := range append(blocks(text, "yaml route"), blocks(text, "yaml top")...) {
+			all = append(all, whole(part))
+		}
+		for _, block := range all {
 			count++
 			file := filepath.Join(t.TempDir(), "bridge.yaml")
 			if err := os.WriteFile(file, []byte(block), 0o600); err != nil {
@@ -73,7 +95,7 @@ func TestConfigurationsLoad(t *testing.T) {
 			}
 		}
 	}
-	if count < 6 {
+	if count < 11 {
 		t.Errorf("found only %d configurations", count)
 	}
 }

@@ -5,6 +5,16 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly lint_version=v2.15.0
+for name in "$@"; do
+	case "$name" in
+	all | lint | demo | unit | integration | e2e) ;;
+	*)
+		echo "There is no suite $name: the suites are lint, demo, unit, integration, e2e, and all." >&2
+		exit 2
+		;;
+	esac
+done
+
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/jmsbridge-test"
 mkdir -p "$cache"
 results="$(mktemp -d)"

@@ -61,7 +61,7 @@ func TestCheckExitCodes(t *testing.T) {
 		{"a broker that is down, not asked", []string{"-c", writeConfig(t, dead, ""), "--offline"}, exitDone, "1 broker and 1 route, no mistakes", ""},
 		{"mistakes", []string{"-c", writeConfig(t, good, "    ordr: none\n    drain: 5\n")}, exitUsage, "2 mistakes", ""},
 		{"mistakes, offline", []string{"-c", writeConfig(t, good, "    ordr: none\n"), "--offline"}, exitUsage, `bridge.yaml:10:5: routes[0].ordr: unknown key "ordr"; did you mean "order"?`, ""},
-		{"a template that can't be read", []string{"-c", writeConfig(t, good, "    group_id: ${.properties}\n"), "--offline"}, exitUsage, "routes[0].group_id: template", ""},
+		{"a template that can't be read", []string{"-c", writeConfig(t, good, "    group_id: ${.properties | }\n"), "--offline"}, exitUsage, "routes[0].group_id: template", ""},
 		{"a URL that the connector refuses", []string{"-c", writeConfig(t, "failover:(stomp://localhost:1)?randomise=false", ""), "--offline"}, exitUsage, `bridge.yaml:3:10: brokers[0].url: failover option "randomise" is not known; the nearest known one is "randomize"`, ""},
 		{"a port that is none", []string{"-c", writeConfig(t, "stomp://localhost:99999", ""), "--offline"}, exitUsage, "bridge.yaml:3:10: brokers[0].url: port 99999", ""},
 		{"no file", []string{"-c", filepath.Join(t.TempDir(), "none.yaml")}, exitUsage, "", "none.yaml"},
@@ -79,6 +79,7 @@ func TestCheckExitCodes(t *testing.T) {
 
 func TestTheExampleIsRight(t *testing.T) {
 	t.Setenv("MQ_PASSWORD", "x")
+	t.Setenv("REPLY_KEY", strings.Repeat("k", 44))
 	if code, out, errs := command(t, "check", "--offline", "-c", "../../bridge.yaml.example"); code != exitDone || errs != "" {
 		t.Errorf("exit code %d\n%s\n%s", code, out, errs)
 	}

@@ -26,9 +26,9 @@ func errorFields(body []byte) (code, message string) {
 	return code, fields.Message
 }
 
-// firstWords shows the beginning of an answer that is no JSON.
+// firstWords shows the beginning of an answer that is no JSON. The text is cut later, when no secret is in it any more.
 func firstWords(body []byte) string {
-	const most = 120
+	const most = 64 << 10 // nothing beyond it is shown, whatever is redacted
 	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), most)]), "")), " ")
 	if text == "" {
 		return ""

@@ -141,6 +141,7 @@ type Call struct {
 	caller  *Caller
 	header  http.Header
 	values  [3][1]string // date, authorization, token
+	secrets secrets      // of the last Do
 	reader  bytes.Reader // of Body
 	body    io.ReadCloser
 	again   func() (io.ReadCloser, error)
@@ -208,6 +209,7 @@ func (call *Call) Do(ctx context.Context) error {
 		call.values[atToken][0] = creds.SessionToken
 		call.header["X-Amz-Security-Token"] = call.values[atToken][:]
 	}
+	call.secrets = secretsOf(&creds, call.values[atAuthorization][0])
 	req := c.plain.WithContext(httptrace.WithClientTrace(ctx, &call.trace))
 	req.Header = call.header
 	req.ContentLength = int64(len(call.Body))
@@ -228,15 +230,21 @@ func (call *Call) Do(ctx context.Context) error {
 	if closing := res.Body.Close(); err == nil && closing == nil {
 		call.dirty = false
 	}
-	call.RequestID, call.Header = requestID(res.Header), res.Header
+	call.RequestID, call.Header = call.secrets.requestID(res.Header), res.Header
 	if err != nil && res.StatusCode/100 == 2 {
 		return &bridge.Error{Class: bridge.Ambiguous, Code: "TornAnswer", RequestID: call.RequestID, Err: fmt.Errorf("reading the answer: %w", err)}
 	}
 	if res.StatusCode/100 != 2 {
-		return c.client.judge(s, res, call.Answer)
+		return c.client.judge(s, res, call.Answer, call.secrets)
 	}
 	c.client.accepted(s)
 	return nil
+}
+
+// Answered is [Answered] for a part of the call's answer: the error shows nothing of the credentials that the call was
+// signed with.
+func (call *Call) Answered(code, message string, status int) *bridge.Error {
+	return Answered(call.secrets.hide(code), call.secrets.hide(message), status)
 }
 
 var errTooLong = errors.New("the answer is too long")

@@ -84,6 +84,7 @@ func (c *Client) load(ctx context.Context) (sdk.Config, error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(builder),
 		config.WithRetryer(func() sdk.Retryer { return sdk.NopRetryer{} }),
+		config.WithLogger(sdkLogger{set.Log}),
 	}
 	if set.Region != "" {
 		options = append(options, config.WithRegion(set.Region))
@@ -110,6 +111,7 @@ func (c *Client) load(ctx context.Context) (sdk.Config, error) {
 	if set.Credentials != nil {
 		cfg = sdk.Config{
 			Region: set.Region, Credentials: set.Credentials, HTTPClient: builder, Retryer: func() sdk.Retryer { return sdk.NopRetryer{} },
+			Logger: sdkLogger{set.Log},
 		}
 	} else {
 		cfg, err = config.LoadDefaultConfig(ctx, options...)

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -129,12 +128,14 @@ var verdicts = map[string]verdict{
 const remedyQueue = "create the queue, or correct its name, region and account"
 
 // Answered gives an answer that is no success its class. status may be 0 where there is none, as in the entries of a
-// batch; the caller's own knowledge of how many messages the call held comes on top ([Alone]).
+// batch; the caller's own knowledge of how many messages the call held comes on top ([Alone]). The error shows little of
+// what it is given, and no credentials that can be known by their form; for those of a call there is [Call.Answered].
 func Answered(code, message string, status int) *bridge.Error {
 	bare := code
 	if i := strings.LastIndexByte(bare, '#'); i >= 0 {
 		bare = bare[i+1:]
 	}
+	bare = redactWord(bare)
 	e := &bridge.Error{Code: bare}
 	text := message
 	if text == "" {
@@ -169,6 +170,7 @@ func Answered(code, message string, status int) *bridge.Error {
 	default:
 		e.Class = bridge.Transient
 	}
+	e.OfTarget = e.Class == bridge.Transient
 	return e
 }
 
@@ -191,10 +193,10 @@ func expired(code string) bool {
 const skewTolerance = 4 * time.Minute
 
 // judge gives a refusal its class, and learns from it: AWS's time, and that credentials have expired.
-func (c *Client) judge(s *session, res *http.Response, body []byte) *bridge.Error {
+func (c *Client) judge(s *session, res *http.Response, body []byte, known secrets) *bridge.Error {
 	code, message := answerOf(res.Header, body)
-	e := Answered(code, message, res.StatusCode)
-	e.RequestID = requestID(res.Header)
+	e := Answered(known.hide(code), known.hide(message), res.StatusCode)
+	e.RequestID = known.requestID(res.Header)
 	e.After = retryAfter(res.Header, time.Now())
 	switch {
 	case skewed(e.Code, message):
@@ -282,7 +284,9 @@ func Unanswered(err error, written bool) *bridge.Error {
 }
 
 // Classify gives an error of the SDK its class, for calls that carry no message.
-func Classify(err error) *bridge.Error {
+func Classify(err error) *bridge.Error { return classify(err, secrets{}) }
+
+func classify(err error, proof secrets) *bridge.Error {
 	var known *bridge.Error
 	if errors.As(err, &known) {
 		return known
@@ -296,11 +300,11 @@ func Classify(err error) *bridge.Error {
 	}
 	var api smithy.APIError
 	if errors.As(err, &api) {
-		e := Answered(api.ErrorCode(), api.ErrorMessage(), status)
+		e := Answered(proof.hide(api.ErrorCode()), proof.hide(api.ErrorMessage()), status)
 		e.After = after
 		var id interface{ ServiceRequestID() string }
 		if errors.As(err, &id) {
-			e.RequestID = id.ServiceRequestID()
+			e.RequestID = redactWord(proof.hide(id.ServiceRequestID()))
 		}
 		return e
 	}
@@ -320,39 +324,6 @@ func Alone(e *bridge.Error, messages int) *bridge.Error {
 		e.Class = bridge.Suspect
 	}
 	return e
-}
-
-// maxText bounds what an error repeats of a peer's words.
-const maxText = 500
-
-// keyID is what access key ids look like (IAM user guide, "IAM identifiers").
-var keyID = regexp.MustCompile(`\b(A[A-Z]{3})[A-Z0-9]{12,}\b`)
-
-// redactText takes the first line, without access key ids: what follows it in a SignatureDoesNotMatch is the request
-// as it was signed, with the session token.
-func redactText(s string) string {
-	s, _, _ = strings.Cut(s, "\n")
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "")
-	}
-	return keyID.ReplaceAllString(s, "$1…")
-}
-
-// hidden is an error whose text has been redacted; its chain is kept.
-type hidden struct {
-	text string
-	err  error
-}
-
-func (h *hidden) Error() string { return h.text }
-func (h *hidden) Unwrap() error { return h.err }
-
-func redacted(err error) error {
-	text := err.Error()
-	if clean := redactText(text); clean != text {
-		return &hidden{clean, err}
-	}
-	return err
 }
 
 // Known tells whether a code's meaning is known, and not merely guessed from the status.

@@ -25,7 +25,13 @@ func (c *Client) CallerIdentity(ctx context.Context) (Identity, error) {
 	}
 	out, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return Identity{}, fmt.Errorf("asking STS for the caller's identity: %w", Classify(err))
+		var known secrets
+		if cfg.Credentials != nil {
+			if creds, err := cfg.Credentials.Retrieve(ctx); err == nil {
+				known = secretsOf(&creds, "")
+			}
+		}
+		return Identity{}, fmt.Errorf("asking STS for the caller's identity: %w", classify(err, known))
 	}
 	return Identity{Account: sdk.ToString(out.Account), ARN: sdk.ToString(out.Arn)}, nil
 }

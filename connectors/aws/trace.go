@@ -33,7 +33,7 @@ func TraceHeader(p bridge.Properties) string {
 // validTrace tells whether s is a tracing header as the X-Ray developer guide has it:
 // Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1, of which Root is required.
 func validTrace(s string) bool {
-	if len(s) > 256 || !printable(s) {
+	if len(s) > 256 || !plain(s) {
 		return false
 	}
 	root := false
@@ -111,8 +111,8 @@ func fromTraceparent(s string) string {
 	return "Root=1-" + id[:8] + "-" + id[8:] + ";Parent=" + span + ";Sampled=" + sampled
 }
 
-// printable tells whether s is of printable ASCII alone.
-func printable(s string) bool {
+// plain tells whether s is of printable ASCII alone.
+func plain(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
 			return false

@@ -9,12 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/jmsbridge/jmsbridge/test/bench/rig"
 	"github.com/jmsbridge/jmsbridge/test/brokers"
 )
 
@@ -100,7 +100,7 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 	if err := b.build(ctx); err != nil {
 		return err
 	}
-	if err := b.startEndpoint(ctx); err != nil {
+	if err := b.startEndpoint(); err != nil {
 		return err
 	}
 	defer b.stopEndpoint()
@@ -116,25 +116,11 @@ func run(ctx context.Context, o options, out, progress io.Writer) (err error) {
 		}
 		results = append(results, got...)
 	}
-	fmt.Fprintf(out, "%s, %d CPUs (%s), %s; %d messages of 1 KiB with 5 properties, %d runs: median (lowest to highest)\n\n",
-		runtime.GOOS+"/"+runtime.GOARCH, runtime.NumCPU(), cpuModel(), runtime.Version(), o.messages, o.runs)
+	fmt.Fprintf(out, "%s; %d messages of 1 KiB with 5 properties, %d runs: median (lowest to highest)\n\n", rig.Machine(), o.messages, o.runs)
 	printTable(out, results)
 	fmt.Fprintln(out)
 	printRatios(out, results)
 	return nil
-}
-
-func cpuModel() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return "unknown"
-	}
-	for line := range strings.Lines(string(text)) {
-		if name, ok := strings.CutPrefix(line, "model name"); ok {
-			return strings.TrimSpace(strings.TrimLeft(name, "\t :"))
-		}
-	}
-	return "unknown"
 }
 
 // broker measures the rows on one broker.

@@ -3,36 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"text/tabwriter"
 	"time"
+
+	"github.com/jmsbridge/jmsbridge/test/bench/rig"
 )
-
-// spread is the median of some values, the lowest and the highest.
-type spread struct{ median, low, high float64 }
-
-func spreadOf(samples []sample, value func(sample) float64) spread {
-	all := make([]float64, 0, len(samples))
-	for _, s := range samples {
-		all = append(all, value(s))
-	}
-	if len(all) == 0 {
-		return spread{}
-	}
-	slices.Sort(all)
-	m := all[len(all)/2]
-	if len(all)%2 == 0 {
-		m = (all[len(all)/2-1] + m) / 2
-	}
-	return spread{m, all[0], all[len(all)-1]}
-}
-
-func (s spread) format(verb string) string {
-	if s.high == 0 {
-		return "-"
-	}
-	return fmt.Sprintf(verb+" ("+verb+" to "+verb+")", s.median, s.low, s.high)
-}
 
 func rate(s sample) float64   { return s.rate }
 func cpu(s sample) float64    { return s.cpu }
@@ -57,8 +32,8 @@ func printTable(out io.Writer, results []result) {
 				left += s.left
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", r.name, side.name,
-				spreadOf(side.samples, rate).format("%.0f"), spreadOf(side.samples, cpu).format("%.1f"), spreadOf(side.samples, rss).format("%.0f"),
-				spreadOf(side.samples, allocs).format("%.1f"), spreadOf(side.samples, first).format("%.0f"), left)
+				rig.SpreadOf(side.samples, rate).Format("%.0f"), rig.SpreadOf(side.samples, cpu).Format("%.1f"), rig.SpreadOf(side.samples, rss).Format("%.0f"),
+				rig.SpreadOf(side.samples, allocs).Format("%.1f"), rig.SpreadOf(side.samples, first).Format("%.0f"), left)
 		}
 	}
 	_ = w.Flush()
@@ -76,7 +51,7 @@ func printRatios(out io.Writer, results []result) {
 			continue
 		}
 		of := func(value func(sample) float64) float64 {
-			return spreadOf(r.ours, value).median / spreadOf(r.bare, value).median
+			return rig.SpreadOf(r.ours, value).Median / rig.SpreadOf(r.bare, value).Median
 		}
 		fmt.Fprintf(out, "ratio %s rate=%.2f cpu=%.2f rss=%.2f\n", r.name, of(rate), of(cpu), of(rss))
 	}

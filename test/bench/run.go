@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jmsbridge/jmsbridge/test/bench/lean"
+	"github.com/jmsbridge/jmsbridge/test/bench/rig"
 	"github.com/jmsbridge/jmsbridge/test/brokers"
 )
 
@@ -23,33 +23,32 @@ func (b *bench) once(ctx context.Context, broker *brokers.Broker, s scenario, na
 	if err != nil {
 		return sample{}, fmt.Errorf("filling the queue: %w", err)
 	}
-	if err := b.reset(ctx, s.latency, false); err != nil {
+	if err := b.endpoint.Reset(ctx, s.latency, false); err != nil {
 		return sample{}, err
 	}
 	p, err := b.side(broker, s, name, queue)
 	if err != nil {
 		return sample{}, err
 	}
-	stats, err := b.wait(ctx, b.messages, p)
+	stats, err := b.endpoint.Await(ctx, b.messages, b.limit, &p.Process)
 	if err != nil {
-		return sample{}, errors.Join(err, p.stop())
+		return sample{}, errors.Join(err, p.Stop())
 	}
 	b.settle(ctx, broker, queue, s.latency)
-	out := sample{rss: peakRSS(p.cmd.Process.Pid), allocs: b.mallocs(ctx, p) / float64(b.messages)}
-	if err := p.stop(); err != nil {
+	out := sample{rss: rig.PeakRSS(p.Cmd.Process.Pid), allocs: b.mallocs(ctx, p) / float64(b.messages)}
+	if err := p.Stop(); err != nil {
 		return sample{}, err
 	}
 	if out.allocs == 0 {
 		var last struct{ Mallocs float64 }
-		if json.Unmarshal(p.stdout.Bytes(), &last) == nil {
+		if json.Unmarshal(p.Stdout.Bytes(), &last) == nil {
 			out.allocs = last.Mallocs / float64(b.messages)
 		}
 	}
 	b.served += stats.Messages
-	used := p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
-	out.cpu = float64(used.Microseconds()) / float64(b.messages)
+	out.cpu = float64(p.CPU().Microseconds()) / float64(b.messages)
 	out.rate = float64(stats.Messages) / time.Duration(stats.Last-stats.First).Seconds()
-	out.first = time.Duration(stats.First - p.began.UnixNano())
+	out.first = time.Duration(stats.First - p.Began.UnixNano())
 	if d, err := broker.Depth(ctx, queue); err != nil {
 		return sample{}, err
 	} else if out.left = d.Messages; stats.Messages != int64(b.messages) {
@@ -79,7 +78,7 @@ func (b *bench) settle(ctx context.Context, broker *brokers.Broker, queue string
 // mallocs asks jmsbridge how often it has allocated; 0 for the other side, which says so at its end.
 func (b *bench) mallocs(ctx context.Context, p *side) float64 {
 	var text string
-	if p.metrics == "" || b.get(ctx, p.metrics, &text) != nil {
+	if p.metrics == "" || b.endpoint.Get(ctx, p.metrics, &text) != nil {
 		return 0
 	}
 	for line := range strings.Lines(text) {
@@ -96,7 +95,7 @@ func (b *bench) side(broker *brokers.Broker, s scenario, name, queue string) (*s
 	p := &side{}
 	if name == "bare" {
 		args := []string{
-			"-broker", broker.Addr("stomp"), "-user", broker.Username(), "-password", broker.Password(), "-queue", queue, "-endpoint", b.url,
+			"-broker", broker.Addr("stomp"), "-user", broker.Username(), "-password", broker.Password(), "-queue", queue, "-endpoint", b.endpoint.URL,
 			"-prefetch", strconv.Itoa(b.prefetch), "-connections", strconv.Itoa(s.connections),
 		}
 		if s.tls {
@@ -106,7 +105,7 @@ func (b *bench) side(broker *brokers.Broker, s scenario, name, queue string) (*s
 		if !broker.Kind().Classic() {
 			args = append(args, "-artemis")
 		}
-		return p, p.start(exec.Command(filepath.Join(b.dir, "bareloop"), args...))
+		return p, p.Start(exec.Command(filepath.Join(b.dir, "bareloop"), args...))
 	}
 	admin, err := freeAddress()
 	if err != nil {
@@ -117,7 +116,7 @@ func (b *bench) side(broker *brokers.Broker, s scenario, name, queue string) (*s
 		return nil, err
 	}
 	p.metrics = "http://" + admin + "/metrics"
-	return p, p.start(exec.Command(b.bridge, "run", "-c", path))
+	return p, p.Start(exec.Command(b.bridge, "run", "-c", path))
 }
 
 func freeAddress() (string, error) {
@@ -165,7 +164,7 @@ routes:
     to:
       - sqs:
           queue: %s
-%s`, broker.URL(scheme), broker.Username(), broker.Password(), tls, b.url, admin, queue, s.connections, b.prefetch, acknowledge, target, order)
+%s`, broker.URL(scheme), broker.Username(), broker.Password(), tls, b.endpoint.URL, admin, queue, s.connections, b.prefetch, acknowledge, target, order)
 }
 
 // kill kills jmsbridge half-way, starts it again, and counts what arrived twice or never.
@@ -174,32 +173,31 @@ func (b *bench) kill(ctx context.Context, broker *brokers.Broker, s scenario) (d
 	if err != nil {
 		return 0, 0, fmt.Errorf("filling the queue: %w", err)
 	}
-	if err := b.reset(ctx, s.latency, true); err != nil {
+	if err := b.endpoint.Reset(ctx, s.latency, true); err != nil {
 		return 0, 0, err
 	}
 	p, err := b.side(broker, s, "jmsbridge", queue)
 	if err != nil {
 		return 0, 0, err
 	}
-	if _, err := b.wait(ctx, b.messages/2, p); err != nil {
-		return 0, 0, errors.Join(err, p.stop())
+	if _, err := b.endpoint.Await(ctx, b.messages/2, b.limit, &p.Process); err != nil {
+		return 0, 0, errors.Join(err, p.Stop())
 	}
-	_ = p.cmd.Process.Kill()
-	if err := <-p.ended; err == nil {
+	if err := p.Kill(); err == nil {
 		return 0, 0, errors.New("it ended by itself before it was killed")
 	}
 	if p, err = b.side(broker, s, "jmsbridge", queue); err != nil {
 		return 0, 0, err
 	}
-	if _, err := b.wait(ctx, b.messages, p); err != nil {
-		return 0, 0, errors.Join(err, p.stop())
+	if _, err := b.endpoint.Await(ctx, b.messages, b.limit, &p.Process); err != nil {
+		return 0, 0, errors.Join(err, p.Stop())
 	}
 	b.settle(ctx, broker, queue, s.latency)
-	if err := p.stop(); err != nil {
+	if err := p.Stop(); err != nil {
 		return 0, 0, err
 	}
-	var stats lean.Stats
-	if err := b.get(ctx, b.url+"/stats", &stats); err != nil {
+	stats, err := b.endpoint.Stats(ctx)
+	if err != nil {
 		return 0, 0, err
 	}
 	b.served += stats.Messages

@@ -25,8 +25,8 @@ func TestUnknownKeyIsRefusedWithItsPlaceAndTheNearestKey(t *testing.T) {
 		t.Errorf("exit code %d, want 2", code)
 	}
 	for _, want := range []string{"bridge.yaml:4", "usrname", "username", "ordr", "order"} {
-		if !strings.Contains(p.output(), want) {
-			t.Errorf("the message does not name %q:\n%s", want, p.output())
+		if !strings.Contains(p.log.String(), want) {
+			t.Errorf("the message does not name %q:\n%s", want, p.log.String())
 		}
 	}
 }

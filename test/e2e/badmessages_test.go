@@ -265,7 +265,7 @@ func TestJavaTypesOnArtemis(t *testing.T) {
 	if !stream {
 		t.Errorf("the Stream message is gone; left on the broker: %+v", left)
 	}
-	if !strings.Contains(p.output(), "ext and bytes only") {
+	if !strings.Contains(p.log.String(), "ext and bytes only") {
 		t.Error("the log does not say that this wire carries text and bytes only")
 	}
 }

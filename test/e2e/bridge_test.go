@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -29,15 +30,32 @@ type bridgeProcess struct {
 	t    testing.TB
 	file string // bridge.yaml
 	cmd  *exec.Cmd
-	done chan struct{} // closed when it is gone
-	code int
+	done <-chan struct{} // closed when it is gone
 
-	mu  sync.Mutex
-	log bytes.Buffer
+	stdout, log transcript // standard output, and standard error
+}
+
+// transcript keeps what a process has written so far.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write takes output of the process.
+func (w *transcript) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(b)
+}
+
+func (w *transcript) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
 
 // startBridge runs the program with this configuration, to which the admin listener is added, and kills it at the end
-// of the test if it still runs. Its log must not hold any password.
+// of the test if it still runs. What it prints must not hold any password.
 func startBridge(t testing.TB, yaml string) *bridgeProcess {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "bridge.yaml")
@@ -50,40 +68,26 @@ func startBridge(t testing.TB, yaml string) *bridgeProcess {
 // runBridge runs the program with a file.
 func runBridge(t testing.TB, file string) *bridgeProcess {
 	t.Helper()
-	p := &bridgeProcess{t: t, file: file, done: make(chan struct{})}
+	p := &bridgeProcess{t: t, file: file}
 	p.cmd = exec.Command(binary, "run", "-c", file)
-	p.cmd.Stdout, p.cmd.Stderr = p, p
+	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.log
 	p.cmd.Env = append(
 		os.Environ(),
 		"AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret-k8Vb21", "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent", "HTTP_PROXY=", "HTTPS_PROXY=", "http_proxy=", "https_proxy=",
 	)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	started := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // the death signal belongs to the thread
-		defer runtime.UnlockOSThread()
-		err := p.cmd.Start()
-		started <- err
-		if err == nil {
-			_ = p.cmd.Wait()
-			p.code = p.cmd.ProcessState.ExitCode()
-		}
-		close(p.done)
-	}()
-	if err := <-started; err != nil {
-		t.Fatalf("starting the program: %v", err)
-	}
+	p.done = launch(t, p.cmd)
 	t.Cleanup(func() {
 		p.kill()
-		log := p.output()
+		log := p.log.String()
+		said := p.stdout.String() + log
 		for _, u := range brokers.Users() {
-			if strings.Contains(log, u.Password) {
-				t.Errorf("the log holds the password of %s", u.Name)
+			if strings.Contains(said, u.Password) {
+				t.Errorf("the output holds the password of %s", u.Name)
 			}
 		}
-		if strings.Contains(log, "secret-k8Vb21") {
-			t.Error("the log holds the secret access key")
+		if strings.Contains(said, "secret-k8Vb21") {
+			t.Error("the output holds the secret access key")
 		}
 		if t.Failed() {
 			t.Logf("end of the bridge's log:\n%s", log[max(0, len(log)-6<<10):])
@@ -92,24 +96,42 @@ func runBridge(t testing.TB, file string) *bridgeProcess {
 	return p
 }
 
-// Write takes the output of the program.
-func (p *bridgeProcess) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.Write(b)
+// launch starts a program that the kernel kills when this one dies, and that is killed when the test ends. done is closed
+// when it is gone.
+func launch(t testing.TB, cmd *exec.Cmd) (done <-chan struct{}) {
+	t.Helper()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started, gone := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(gone)
+		runtime.LockOSThread() // the death signal belongs to the thread
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		t.Fatalf("starting %s: %v", cmd.Path, err)
+	}
+	t.Cleanup(func() { kill(cmd, gone) })
+	return gone
 }
 
-func (p *bridgeProcess) output() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.log.String()
+// kill ends a launched program at once.
+func kill(cmd *exec.Cmd, done <-chan struct{}) {
+	select {
+	case <-done: // its number may be another's by now
+		return
+	default:
+	}
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	<-done
 }
 
 // kill ends the program at once.
-func (p *bridgeProcess) kill() {
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-	<-p.done
-}
+func (p *bridgeProcess) kill() { kill(p.cmd, p.done) }
 
 func (p *bridgeProcess) signal(s syscall.Signal) {
 	p.t.Helper()
@@ -126,7 +148,7 @@ func (p *bridgeProcess) wait(limit time.Duration) (int, time.Duration) {
 	defer timer.Stop()
 	select {
 	case <-p.done:
-		return p.code, time.Since(start)
+		return p.code(), time.Since(start)
 	case <-timer.C:
 		p.t.Fatalf("the program still runs after %s", limit)
 		return 0, 0
@@ -142,6 +164,9 @@ func (p *bridgeProcess) stop() {
 	}
 }
 
+// code is the exit code of the program, which has ended.
+func (p *bridgeProcess) code() int { return p.cmd.ProcessState.ExitCode() }
+
 // running tells whether the program has not ended.
 func (p *bridgeProcess) running() bool {
 	select {
@@ -156,29 +181,42 @@ var adminAddress = regexp.MustCompile(`"msg":"started".*"endpoint":"([^"]+)"`)
 
 // admin returns the URL of the admin listener.
 func (p *bridgeProcess) admin() (string, error) {
-	m := adminAddress.FindStringSubmatch(p.output())
+	m := adminAddress.FindStringSubmatch(p.log.String())
 	if m == nil {
 		return "", errors.New("the program has not started yet")
 	}
 	return "http://" + m[1], nil
 }
 
-// statuses asks the program for /status.
-func (p *bridgeProcess) statuses() (map[string]bridge.RouteStatus, error) {
+// get asks the admin listener for a page.
+func (p *bridgeProcess) get(path string) ([]byte, error) {
 	url, err := p.admin()
 	if err != nil {
 		return nil, err
 	}
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Get(url + "/status")
+	answer, err := client.Get(url + path)
 	if err != nil {
-		return nil, fmt.Errorf("asking for the status: %w", err)
+		return nil, fmt.Errorf("asking for %s: %w", path, err)
 	}
 	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("asking for %s: %s: %s", path, answer.Status, text)
+	}
+	return text, err
+}
+
+// statuses asks the program for /status.
+func (p *bridgeProcess) statuses() (map[string]bridge.RouteStatus, error) {
+	text, err := p.get("/status")
+	if err != nil {
+		return nil, err
+	}
 	var status struct {
 		Routes []bridge.RouteStatus `json:"routes"`
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&status); err != nil {
+	if err := json.Unmarshal(text, &status); err != nil {
 		return nil, fmt.Errorf("reading the status: %w", err)
 	}
 	routes := map[string]bridge.RouteStatus{}
@@ -204,7 +242,7 @@ func (p *bridgeProcess) waitStatus(route string, limit time.Duration, want func(
 	var last bridge.RouteStatus
 	eventually(p.t, limit, func() (bool, string) {
 		if !p.running() {
-			return false, fmt.Sprintf("the program has ended with %d", p.code)
+			return false, fmt.Sprintf("the program has ended with %d", p.code())
 		}
 		last = p.status(route)
 		return want(last), fmt.Sprintf("route %s: %+v", route, last)

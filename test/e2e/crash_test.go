@@ -20,11 +20,11 @@ func TestCrashesLoseNothing(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			t.Logf("seed %d", seed)
 
-			b := brokers.Start(t, kind, brokers.Options{})
+			b := brokers.Start(t, kind, brokers.Options{ArtemisSettings: []string{exclusiveQueues}})
 			// Slow enough that all of the crashes fall into the run.
 			e := startAWS(t, awslocal.Options{Latency: 15 * time.Millisecond}, "orders.fifo")
 			o := &oracle{count: scaled(100_000), groups: 1000}
-			const queue = "proof2"
+			const queue = "exclusive.proof2"
 			o.preload(t, b, queue)
 
 			yaml := configuration(e, brokerYAML("mq", b.URL("stomp+ssl"), brokers.App, b.CAFile()),
@@ -48,12 +48,13 @@ func TestCrashesLoseNothing(t *testing.T) {
 					if held := e.Depth("orders.fifo").Total(); held >= o.count {
 						t.Fatalf("crash %d came too late: all %d have arrived", n, held)
 					}
+					waitReturned(t, b, queue, crashes)
 					p = runBridge(t, p.file)
 				}
 			}
 			waitArrived(t, e, "orders.fifo", o.count, 3*time.Minute)
-			b.WaitDepth(t, queue, 0, 30*time.Second)
 			p.stop()
+			waitSettled(t, b, queue, crashes)
 
 			v := o.judge(t, e, "orders.fifo", true)
 			o.judgeQueue(t, e, "orders.fifo")

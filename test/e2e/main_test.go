@@ -19,8 +19,12 @@ import (
 var (
 	binary   string // the built program
 	classic6 = brokers.NewShared(brokers.Classic6, brokers.Options{})
-	artemis  = brokers.NewShared(brokers.Artemis, brokers.Options{})
+	artemis  = brokers.NewShared(brokers.Artemis, brokers.Options{ArtemisSettings: []string{exclusiveQueues}})
 )
+
+// exclusiveQueues is what docs/stomp.md tells the operator of an Artemis to write for order: strict. Classic is asked for
+// the same by the subscription.
+const exclusiveQueues = `<address-setting match="exclusive.#"><default-exclusive-queue>true</default-exclusive-queue></address-setting>`
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 

@@ -43,11 +43,7 @@ func TestMigrationMovesTheConsumerAndBack(t *testing.T) {
 	}
 	send := func(from, to int) {
 		t.Helper()
-		var all []bridge.Message
-		for n := from; n < to; n++ {
-			all = append(all, order(n))
-		}
-		java.Send(t, java.ActiveMQ6, b.URL("tcp"), brokers.App, queue, all...)
+		java.Send(t, java.ActiveMQ6, b.URL("tcp"), brokers.App, queue, orders(from, to)...)
 	}
 	old := func(n int) []int {
 		t.Helper()
@@ -130,50 +126,6 @@ func TestMigrationRedrivesDeadLettersAsTheyWere(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// A durable subscription is taken over with what waits in it, handed back, and deleted.
-func TestMigrationTakesOverADurableSubscription(t *testing.T) {
-	b := classic6.Broker(t)
-	e := startAWS(t, awslocal.Options{}, "prices")
-	s := java.Subscription{Topic: "migration.prices", ClientID: "pricing", Name: "ticks"}
-	url := b.URL("tcp")
-	publish := func(from, to int) {
-		t.Helper()
-		var all []bridge.Message
-		for n := from; n < to; n++ {
-			all = append(all, order(n))
-		}
-		java.Send(t, java.ActiveMQ6, url, brokers.App, "topic:"+s.Topic, all...)
-	}
-	consume := func(n int) []int {
-		t.Helper()
-		return orderNumbers(t, java.ReceiveDurable(t, java.ActiveMQ6, url, brokers.App, s, n, time.Second))
-	}
-	consume(0) // the old consumer has made it, and is stopped
-	publish(0, 5)
-	p := startBridge(t, configuration(e, brokerYAML("mq", b.URL("stomp+ssl"), brokers.App, b.CAFile()), strings.Join([]string{
-		"  - name: prices", "    from:", "      jms:", "        broker: mq", "        topic: " + s.Topic,
-		"        subscription: " + s.Name, "        client_id: " + s.ClientID, "    to:", "      - sqs:", "          queue: prices", "",
-	}, "\n")))
-	waitArrived(t, e, "prices", 5, 30*time.Second)
-	publish(5, 8)
-	waitArrived(t, e, "prices", 8, 30*time.Second)
-	p.stop()
-	if diff := cmp.Diff(sequence(0, 8), orderNumbers(t, arrivals(t, e, "prices"))); diff != "" { // one digit each
-		t.Errorf("the bridge's messages (-want +got):\n%s", diff)
-	}
-	publish(8, 11)
-	if diff := cmp.Diff(sequence(8, 11), consume(3)); diff != "" {
-		t.Errorf("handed back (-want +got):\n%s", diff)
-	}
-	if err := java.Unsubscribe(t, java.ActiveMQ6, url, brokers.App, s); err != nil {
-		t.Fatal(err)
-	}
-	publish(11, 13)
-	if got := consume(2); len(got) != 0 {
-		t.Errorf("the deleted subscription still kept messages %v", got)
 	}
 }
 

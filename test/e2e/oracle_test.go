@@ -18,7 +18,18 @@ import (
 // oracle knows what must arrive: message i is a pure function of i.
 type oracle struct {
 	count, groups int
-	owed          int // messages 0 to owed-1 are confirmed by the broker
+	owed          int      // messages 0 to owed-1 are confirmed by the broker
+	strict        string   // the route's name, when its order is strict: the one group of all messages, and groups is 1
+	pinned        bool     // the account is the message's JMSXGroupID too
+	added         []string // properties that the broker adds on the way, which each message must have
+}
+
+// group is the MessageGroupId that message i must have where order is kept.
+func (o *oracle) group(i int) string {
+	if o.strict != "" {
+		return o.strict
+	}
+	return o.properties(i)["account"]
 }
 
 const bodySize = 1024
@@ -44,6 +55,9 @@ func (o *oracle) message(i int) brokers.Message {
 	m := brokers.Message{Body: o.body(i)}
 	for _, name := range [...]string{"number", "account", "region", "amount", "note"} {
 		m.Headers = append(m.Headers, brokers.Header{Name: name, Value: o.properties(i)[name]})
+	}
+	if o.pinned {
+		m.Headers = append(m.Headers, brokers.Header{Name: "JMSXGroupID", Value: o.group(i)})
 	}
 	return m
 }
@@ -101,6 +115,12 @@ func (o *oracle) number(r *awslocal.Record) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	for _, name := range o.added {
+		if got[name] == "" {
+			return 0, fmt.Errorf("a message without %s: %v", name, got)
+		}
+		delete(got, name)
+	}
 	i, err := strconv.Atoi(got["number"])
 	if err != nil || i < 0 || i >= o.count {
 		return 0, fmt.Errorf("a message that nobody sent: %v", got)
@@ -156,7 +176,7 @@ func (o *oracle) judge(t testing.TB, e *awslocal.Endpoint, queue string, ordered
 				complain("message %d has the deduplication id %q of message %d", i, r.DedupID, other)
 			}
 			ids[r.DedupID] = i
-			if ordered && r.Group != o.properties(i)["account"] {
+			if ordered && r.Group != o.group(i) {
 				complain("message %d is in group %q", i, r.Group)
 			}
 		}

@@ -77,3 +77,9 @@ func waitArrived(t testing.TB, e *awslocal.Endpoint, queue string, n int, limit 
 		return have >= n, fmt.Sprintf("%s holds %d of %d messages", queue, have, n)
 	})
 }
+
+// withSource adds lines to the source of the route that consumes a queue.
+func withSource(yaml, queue string, more ...string) string {
+	line := "        queue: " + queue + "\n"
+	return strings.Replace(yaml, line, line+"        "+strings.Join(more, "\n        ")+"\n", 1)
+}

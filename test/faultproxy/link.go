@@ -18,9 +18,10 @@ type link struct {
 	endOnce sync.Once
 	end     chan struct{} // closed when the link is reset
 
-	mu     sync.Mutex
-	left   [2]int64 // bytes until CutAfter; negative: no limit
-	frozen bool
+	mu      sync.Mutex
+	left    [2]int64 // bytes until CutAfter; negative: no limit
+	carried [2]int64 // bytes passed on
+	frozen  bool
 }
 
 // piece is some data and when it may go on.
@@ -126,6 +127,9 @@ func (l *link) write(d Direction, to net.Conn, queue <-chan piece) {
 			l.reset()
 			continue
 		}
+		l.mu.Lock()
+		l.carried[d] += int64(len(data))
+		l.mu.Unlock()
 		l.proxy.count(func(c *Counts) { c.Bytes[d] += int64(len(data)) })
 		if cut {
 			l.proxy.count(func(c *Counts) { c.CutAfter++ })

@@ -91,6 +91,18 @@ func (p *Proxy) Live() int {
 	return len(p.links)
 }
 
+// Carried returns the bytes that each of the connections that are open now has passed on in a direction.
+func (p *Proxy) Carried(d Direction) []int64 {
+	links := p.all()
+	carried := make([]int64, 0, len(links))
+	for _, l := range links {
+		l.mu.Lock()
+		carried = append(carried, l.carried[d])
+		l.mu.Unlock()
+	}
+	return carried
+}
+
 // Cut resets all connections and returns how many there were. New ones are taken.
 func (p *Proxy) Cut() int {
 	links := p.all()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -81,6 +82,25 @@ func TestPassesEverything(t *testing.T) {
 	}
 	if n := p.Counts(); n.Accepted != 1 || n.Bytes != [2]int64{int64(len(data)), int64(len(data))} {
 		t.Errorf("counts: %+v", n)
+	}
+}
+
+func TestCarriedTellsConnectionsApart(t *testing.T) {
+	p := faultproxy.Open(t, echo(t))
+	roundTrip(t, dial(t, p), "one")
+	roundTrip(t, dial(t, p), "three")
+	for _, d := range []faultproxy.Direction{faultproxy.Up, faultproxy.Down} {
+		// What has been read may not have been counted yet.
+		for end := time.Now().Add(10 * time.Second); ; <-time.After(time.Millisecond) {
+			got := p.Carried(d)
+			slices.Sort(got)
+			if slices.Equal(got, []int64{3, 5}) {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("carried %v in direction %d", got, d)
+			}
+		}
 	}
 }
 

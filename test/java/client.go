@@ -4,19 +4,20 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jmsbridge/jmsbridge/test/brokers"
 )
 
-//go:embed src/Tool.java
-var source string
+//go:embed src/*.java
+var sources embed.FS
 
 // Client is a Java client library.
 type Client string
@@ -48,10 +49,23 @@ func (c Client) library() library {
 	}
 }
 
-// install downloads the client and compiles the tool against it, once for each state of the source.
+// install downloads the client and compiles the programs against it, once for each state of their source.
 func (c Client) install(ctx context.Context) (string, error) {
 	lib := c.library()
-	sum := sha256.Sum256([]byte(source + lib.artifact))
+	programs, err := sources.ReadDir("src")
+	if err != nil {
+		return "", err
+	}
+	texts, all := map[string]string{}, ""
+	for _, p := range programs {
+		text, err := sources.ReadFile("src/" + p.Name())
+		if err != nil {
+			return "", err
+		}
+		texts[p.Name()] = strings.ReplaceAll(string(text), "jakarta.jms", lib.jms)
+		all += string(text)
+	}
+	sum := sha256.Sum256([]byte(all + lib.artifact))
 	return brokers.Cached("java-"+string(c)+"-"+hex.EncodeToString(sum[:4]), func(dir string) error {
 		part := strings.Split(lib.artifact, ":")
 		pom := fmt.Sprintf(`<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
@@ -66,28 +80,38 @@ func (c Client) install(ctx context.Context) (string, error) {
 		if err := brokers.Maven(ctx, dir, "dependency:copy-dependencies", "-DoutputDirectory=lib"); err != nil {
 			return err
 		}
-		file := filepath.Join(dir, "Tool.java")
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(source, "jakarta.jms", lib.jms)), 0o644); err != nil {
-			return fmt.Errorf("writing the tool: %w", err)
+		args := []string{"-encoding", "UTF-8", "-cp", filepath.Join(dir, "lib", "*"), "-d", dir}
+		for name, text := range texts {
+			file := filepath.Join(dir, name)
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				return fmt.Errorf("writing the programs: %w", err)
+			}
+			args = append(args, file)
 		}
-		out, err := exec.CommandContext(ctx, "javac", "-encoding", "UTF-8", "-cp", filepath.Join(dir, "lib", "*"), "-d", dir, file).CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("compiling the tool: %w\n%s", err, out)
+		if out, err := exec.CommandContext(ctx, "javac", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("compiling the programs: %w\n%s", err, out)
 		}
 		return nil
 	})
 }
 
-// run starts the tool and returns its standard output.
-func (c Client) run(ctx context.Context, in string, command, url string, args ...string) ([]byte, error) {
+// Command returns the command that runs one of the programs of src with this client: its first argument, then the class
+// of the connection factory, the URL and the rest. The options are Java's own.
+func (c Client) Command(ctx context.Context, options []string, program, first, url string, rest ...string) (*exec.Cmd, error) {
 	dir, err := c.install(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("installing %s: %w", c, err)
 	}
-	args = append([]string{
-		"-Xmx256m", "-XX:+UseSerialGC", "-cp", dir + ":" + filepath.Join(dir, "lib", "*"), "Tool", command, c.library().factory, url,
-	}, args...)
-	cmd := exec.CommandContext(ctx, "java", args...)
+	args := append(slices.Clone(options), "-cp", dir+":"+filepath.Join(dir, "lib", "*"), program, first, c.library().factory, url)
+	return exec.CommandContext(ctx, "java", append(args, rest...)...), nil
+}
+
+// run starts the tool and returns its standard output.
+func (c Client) run(ctx context.Context, in string, command, url string, args ...string) ([]byte, error) {
+	cmd, err := c.Command(ctx, []string{"-Xmx256m", "-XX:+UseSerialGC"}, "Tool", command, url, args...)
+	if err != nil {
+		return nil, err
+	}
 	cmd.Stdin = strings.NewReader(in)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -39,7 +39,7 @@ func (s *Sink) readAnswer(call *aws.Call, places []int, res []bridge.Result) err
 		res[i] = bridge.Result{ID: entry.EventID}
 		switch {
 		case entry.ErrorCode != "":
-			e := s.classed(aws.Answered(entry.ErrorCode, entry.ErrorMessage, 0))
+			e := s.classed(call.Answered(entry.ErrorCode, entry.ErrorMessage, 0))
 			e.RequestID = call.RequestID
 			res[i] = bridge.Result{Err: e}
 		case entry.EventID == "":

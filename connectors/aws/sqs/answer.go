@@ -8,12 +8,17 @@ import (
 	"github.com/jmsbridge/jmsbridge/connectors/aws"
 )
 
-// readAnswer fills the results from the answer to a SendMessageBatch. Entries that it does not name keep what they have.
-// The error says that it is no such answer: what became of the messages is not known.
-func readAnswer(answer []byte, requestID string, res []bridge.Result) error {
-	r := reader{text: string(answer)} // one copy, which the ids share
-	if err := r.batch(requestID, res); err != nil {
-		return &bridge.Error{Class: bridge.Ambiguous, Code: "BadAnswer", RequestID: requestID, Err: err}
+// readAnswer fills the results from the answer to a SendMessageBatch: each that is unanswered once. Entries that it does
+// not name keep what they have. The error says that it is no such answer: what became of the messages is not known.
+func readAnswer(call *aws.Call, res []bridge.Result) error {
+	r := reader{text: string(call.Answer), answered: call.Answered} // one copy, which the ids share
+	if err := r.batch(call.RequestID, res); err != nil {
+		for i := range res {
+			if r.isNamed(i) { // what is said of one entry is worth no more than the rest
+				res[i] = bridge.Result{Err: bridge.ErrUnanswered}
+			}
+		}
+		return &bridge.Error{Class: bridge.Ambiguous, Code: "BadAnswer", RequestID: call.RequestID, Err: err}
 	}
 	return nil
 }
@@ -23,9 +28,24 @@ var errAnswer = errors.New("the answer is not one that SQS gives to SendMessageB
 // reader reads just enough JSON. It takes what SQS writes, and of what SQS would not write it refuses whatever could
 // change the meaning.
 type reader struct {
-	text string
-	at   int
+	text     string
+	at       int
+	answered func(code, message string, status int) *bridge.Error
+	named    [maxPlace/64 + 1]uint64 // a bit for each entry
 }
+
+// entry notes that the answer names an entry, and returns which. One that was not sent, or that was named before, is
+// none of SQS's: it can't have been taken and refused.
+func (r *reader) entry(id string, res []bridge.Result) (int, error) {
+	i := place(id, len(res))
+	if i < 0 || r.isNamed(i) || !errors.Is(res[i].Err, bridge.ErrUnanswered) {
+		return 0, errAnswer
+	}
+	r.named[i/64] |= 1 << (i % 64)
+	return i, nil
+}
+
+func (r *reader) isNamed(i int) bool { return i <= maxPlace && r.named[i/64]&(1<<(i%64)) != 0 }
 
 func (r *reader) batch(requestID string, res []bridge.Result) error {
 	lists := 0
@@ -67,9 +87,9 @@ func (r *reader) successful(res []bridge.Result) error {
 	if err != nil {
 		return err
 	}
-	i := place(id, len(res))
-	if i < 0 {
-		return errAnswer
+	i, err := r.entry(id, res)
+	if err != nil {
+		return err
 	}
 	res[i] = bridge.Result{ID: message}
 	return nil
@@ -98,18 +118,21 @@ func (r *reader) failed(requestID string, res []bridge.Result) error {
 	if err != nil {
 		return err
 	}
-	i := place(id, len(res))
-	if i < 0 {
-		return errAnswer
+	i, err := r.entry(id, res)
+	if err != nil {
+		return err
 	}
-	e := aws.Answered(code, message, 0)
+	e := r.answered(code, message, 0)
 	if fault && e.Class == bridge.Transient && !aws.Known(code) {
-		e.Class = bridge.Permanent
+		e.Class, e.OfTarget = bridge.Permanent, false
 	}
 	e.RequestID = requestID
 	res[i].Err = aws.Alone(e, 1)
 	return nil
 }
+
+// maxPlace is the last place that an Id of three digits can name.
+const maxPlace = 999
 
 // place reads an entry's Id, which is its place in the batch; -1: it is none.
 func place(id string, n int) int {

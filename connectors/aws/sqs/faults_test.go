@@ -303,6 +303,65 @@ func TestAnswersThatAreNone(t *testing.T) {
 	}
 }
 
+// An endpoint that says two things of one entry, or something of one that it was not sent, says nothing that can be
+// relied on: a message would be settled that was refused.
+func TestAnAnswerThatContradictsItselfIsAmbiguous(t *testing.T) {
+	const taken, refused = `{"Id":"%d","MessageId":"m"}`, `{"Id":"%d","Code":"InternalError","SenderFault":false}`
+	of := func(s string, i int) string { return fmt.Sprintf(s, i) }
+	for name, body := range map[string]string{
+		"refused, then taken":                    `{"Failed":[` + of(refused, 0) + `],"Successful":[` + of(taken, 1) + "," + of(taken, 0) + `]}`,
+		"taken, then refused":                    `{"Successful":[` + of(taken, 0) + `],"Failed":[` + of(refused, 0) + `]}`,
+		"taken twice":                            `{"Successful":[` + of(taken, 0) + "," + of(taken, 0) + `]}`,
+		"refused twice":                          `{"Failed":[` + of(refused, 0) + "," + of(refused, 0) + `]}`,
+		"two lists":                              `{"Failed":[` + of(refused, 0) + `],"Failed":[` + of(refused, 0) + `]}`,
+		"one that has no form, and was not sent": `{"Successful":[` + of(taken, 0) + "," + of(taken, 2) + `]}`,
+	} {
+		for _, formless := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", not all were sent: ", formless), func(t *testing.T) {
+				s := double(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
+				batch, res := batchOf(2), unanswered(2)
+				if formless || strings.Contains(body, `"2"`) {
+					batch, res = append(batch, bridge.Outgoing{Message: &bridge.Message{Body: bridge.NewObject("x")}}), unanswered(3)
+				}
+				err := s.Send(t.Context(), batch, res)
+				if len(batch) == 2 {
+					if bridge.ClassOf(err) != bridge.Ambiguous || err == nil {
+						t.Errorf("%v", err)
+					}
+					return
+				}
+				for i := range 2 {
+					if res[i].Err == nil || bridge.ClassOf(res[i].Err) != bridge.Ambiguous {
+						t.Errorf("entry %d: %+v", i, res[i])
+					}
+				}
+				if err != nil || bridge.ClassOf(res[2].Err) != bridge.Permanent {
+					t.Errorf("%v; %+v", err, res[2])
+				}
+			})
+		}
+	}
+}
+
+func TestARefusedEntryShowsLittleAndNoCredentials(t *testing.T) {
+	var proof string
+	s := double(t, func(w http.ResponseWriter, r *http.Request) {
+		_, proof, _ = strings.Cut(r.Header.Get("Authorization"), "Signature=")
+		_, _ = fmt.Fprintf(w, `{"Failed":[{"Id":"0","Code":%q,"SenderFault":true,"Message":%q},{"Id":"1","Code":"X","Message":%q}]}`,
+			strings.Repeat("C", 1<<20), strings.Repeat("m ", 1<<20), "signed "+proof)
+	})
+	res := unanswered(2)
+	if err := s.Send(t.Context(), batchOf(2), res); err != nil {
+		t.Fatal(err)
+	}
+	if e := bridge.AsError(res[0].Err); e == nil || e.Class != bridge.Permanent || len(e.Code) > 128 || len(e.Error()) > 700 {
+		t.Errorf("a code of %d bytes, a text of %d", len(e.Code), len(e.Error()))
+	}
+	if text := res[1].Err.Error(); strings.Contains(text, proof) || !strings.Contains(text, "signed [REDACTED]") {
+		t.Errorf("%q", text)
+	}
+}
+
 func TestAnEndlessAnswerIsCutOff(t *testing.T) {
 	s := double(t, func(w http.ResponseWriter, _ *http.Request) {
 		piece := []byte(strings.Repeat(" ", 64<<10))

@@ -93,7 +93,7 @@ func (w *work) fill(f *form, o *bridge.Outgoing) error {
 // diagnosis is what the engine says of a dead letter, the most telling first.
 var diagnosis = [...]string{
 	bridge.DeadErrorCode, bridge.DeadError, bridge.DeadErrorClass, bridge.DeadRoute, bridge.DeadDestination,
-	bridge.DeadAttempts, bridge.DeadTarget, bridge.DeadRequestID, bridge.DeadFirstTime, bridge.DeadLastTime,
+	bridge.DeadAttempts, bridge.DeadTarget, bridge.DeadRequestID, bridge.DeadFirstTime, bridge.DeadLastTime, bridge.DeadExpiration,
 }
 
 func (w *work) fillBody(f *form, o *bridge.Outgoing) error {

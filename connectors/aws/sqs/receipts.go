@@ -254,7 +254,7 @@ func (s *subscription) batch(ctx context.Context, c *aws.Caller, batch []*receip
 	}
 	for _, f := range answer.Failed {
 		if i := place(f.ID, len(batch)); i >= 0 {
-			failed[i] = aws.Answered(f.Code, f.Message, 0)
+			failed[i] = call.Answered(f.Code, f.Message, 0)
 		}
 	}
 	return failed, nil

@@ -246,7 +246,7 @@ func (s *Sink) Send(ctx context.Context, batch []bridge.Outgoing, res []bridge.R
 	}
 	err := call.Do(ctx)
 	if err == nil {
-		if err = readAnswer(call.Answer, call.RequestID, res); err == nil {
+		if err = readAnswer(call, res); err == nil {
 			return nil
 		}
 	} else {

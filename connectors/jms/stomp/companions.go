@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -23,8 +24,11 @@ const (
 	// companionTypes names the JMS type of each property that is no string: a JSON object, {"amount":"long"}.
 	companionTypes = "jmsbridge_property_types"
 	// companionMore holds what can't be a header, or would arrive broken: a JSON object, {"name":"value"}. On Classic
-	// also JMSXGroupID and JMSXGroupSeq, which it never shows to STOMP clients.
-	companionMore = "jmsbridge_more"
+	// also JMSXGroupID and JMSXGroupSeq, which it never shows to STOMP clients; and moreCorrelationID and moreType where
+	// they hold a NUL.
+	companionMore     = "jmsbridge_more"
+	moreCorrelationID = "JMSCorrelationID"
+	moreType          = "JMSType"
 	// companionBody names the type of the body where frame and broker leave it open: "text", "bytes" or "none", with
 	// companionInferred behind it where the first source had to infer it.
 	companionBody     = "jmsbridge_body_type"
@@ -155,29 +159,39 @@ func appendMember(dst []byte, name, value string) []byte {
 // companions applies what a sink of this package has added, and hides it.
 func (d *decoder) companions(f *client.Frame, out *delivery) {
 	m := &out.Message
-	if more := d.strings(f, roleMore, out, companionMore); more != nil {
-		for _, e := range more {
-			switch e.name {
+	more := d.strings(f, roleMore, out, companionMore, mostMembers)
+	types := d.strings(f, roleTypes, out, companionTypes, 2*mostMembers) // of the others and of more
+	if more != nil || types != nil {
+		entries := make([]bridge.Entry, 0, m.Properties.Len()+len(more))
+		for name, v := range m.Properties.All() {
+			if _, replaced := more[name]; !replaced {
+				entries = append(entries, bridge.Entry{Name: name, Value: v})
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(more)) {
+			switch value := more[name]; name {
+			case moreCorrelationID:
+				m.CorrelationID = value
+			case moreType:
+				m.Type = value
 			case "JMSXGroupID":
-				m.GroupID = e.value
+				m.GroupID = value
 			case "JMSXGroupSeq":
-				if n, err := strconv.ParseInt(e.value, 10, 32); err == nil {
+				if n, err := strconv.ParseInt(value, 10, 32); err == nil {
 					m.GroupSeq = int32(n)
 				}
 			default:
-				m.Properties = m.Properties.With(e.name, bridge.String(e.value))
+				entries = append(entries, bridge.Entry{Name: name, Value: bridge.String(value)})
 			}
 		}
-	}
-	if types := d.strings(f, roleTypes, out, companionTypes); types != nil {
-		entries := make([]bridge.Entry, 0, m.Properties.Len())
-		for name, v := range m.Properties.All() {
-			if i := slices.IndexFunc(types, func(t pair) bool { return t.name == name }); i >= 0 {
-				if typed, ok := parseValue(types[i].value, v.Str()); ok {
-					v = typed
-				}
+		for i := range entries {
+			typ, ok := types[entries[i].Name]
+			if !ok {
+				continue
 			}
-			entries = append(entries, bridge.Entry{Name: name, Value: v})
+			if typed, ok := parseValue(typ, entries[i].Value.Str()); ok {
+				entries[i].Value = typed
+			}
 		}
 		m.Properties = bridge.NewProperties(entries)
 	}
@@ -212,24 +226,21 @@ func (d *decoder) bodyCompanion(f *client.Frame, out *delivery) {
 	}
 }
 
-type pair struct{ name, value string }
+// mostMembers is the most names in companionMore: as many as a frame has headers.
+const mostMembers = 1000
 
-// strings reads a companion that is a JSON object of strings, in its order; nil when it is not there. One that can't
-// be read stays a property.
-func (d *decoder) strings(f *client.Frame, r role, out *delivery, name string) []pair {
+// strings reads a companion that is a JSON object of strings; nil when it is not there. One that can't be read, or has
+// more members than a sink of ours writes, stays a property.
+func (d *decoder) strings(f *client.Frame, r role, out *delivery, name string, most int) map[string]string {
 	text := d.text(f, r)
 	if text == "" {
 		return nil
 	}
 	var members map[string]string
-	if err := json.Unmarshal([]byte(text), &members); err != nil {
+	if err := json.Unmarshal([]byte(text), &members); err != nil || len(members) > most {
 		out.Message.Properties = out.Message.Properties.With(name, bridge.String(text))
 		return nil
 	}
-	pairs := make([]pair, 0, len(members))
-	for n, v := range members {
-		pairs = append(pairs, pair{n, v})
-	}
-	slices.SortFunc(pairs, func(a, b pair) int { return strings.Compare(a.name, b.name) })
-	return pairs
+	d.unfolded += len(text)
+	return members
 }

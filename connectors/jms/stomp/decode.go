@@ -18,13 +18,21 @@ import (
 type delivery struct {
 	bridge.Delivery
 	ack     string
+	id      string // the header message-id
+	wire    int    // bytes of the frame
 	entries [inlineEntries]bridge.Entry
 }
 
 const inlineEntries = 6
 
-// deliveryOverhead is what a delivery occupies beside its frame.
-const deliveryOverhead = 1100
+const (
+	// deliveryOverhead is what a delivery occupies beside its frame, the first properties included.
+	deliveryOverhead = 1100
+	// entrySize is what each further property occupies beside its text.
+	entrySize = 64
+	// keepScratch is the largest memory for decoding that is kept for the next message.
+	keepScratch = 1 << 20
+)
 
 // decoder turns MESSAGE frames into deliveries, as one broker means them. The reader's goroutine uses it.
 type decoder struct {
@@ -33,9 +41,10 @@ type decoder struct {
 	bare          bridge.DestinationKind
 	emptyBodyText bool
 
-	copied  strings.Builder // the frame's strings; given away with each message
-	scratch []byte
-	raw     rawMessage
+	copied   strings.Builder // the frame's strings; given away with each message
+	unfolded int             // bytes of the strings that are not in copied
+	scratch  []byte
+	raw      rawMessage
 }
 
 // rawMessage are the headers of a frame that mean something, as indices; -1: not there.
@@ -54,20 +63,20 @@ func newDecoder(kind client.Kind, version string, set SourceSettings) decoder {
 // delivery decodes a frame of the subscription with this id. An error ends the connection.
 func (d *decoder) delivery(f *client.Frame, subscription string) (*delivery, error) {
 	d.sort(f)
-	if i := d.raw.header[roleSubscription]; i >= 0 && string(f.Value(int(i))) != subscription {
+	if !d.ours(f, subscription) {
 		return nil, errForeign
 	}
 	out := &delivery{}
 	m := &out.Message
 	body := f.Body()
 	// Decoding never lengthens, so the strings never move.
-	d.copied = strings.Builder{}
+	d.copied, d.unfolded = strings.Builder{}, 0
 	d.copied.Grow(f.HeadSize() + len(body))
 
 	out.ack = d.text(f, roleAck)
-	id := d.text(f, roleMessageID)
+	out.id = d.text(f, roleMessageID)
 	if out.ack == "" {
-		out.ack = id
+		out.ack = out.id
 	}
 	m.CorrelationID = d.text(f, roleCorrelationID)
 	m.Type = d.text(f, roleType)
@@ -92,16 +101,47 @@ func (d *decoder) delivery(f *client.Frame, subscription string) (*delivery, err
 	}
 	m.Destination = parseDestination(d.text(f, roleDestination), bare)
 	m.ReplyTo = parseDestination(d.text(f, roleReplyTo), bridge.Queue)
-	d.identify(f, m, id)
+	d.identify(f, m, out.id)
 	d.properties(f, out)
 	d.body(f, out)
 	d.companions(f, out)
-	if hold := d.unsettleable(out.ack, id); hold != nil {
+	if f.Doubtful && f.Skipped == 0 {
+		out.Hold = errTextEnd
+	}
+	if hold := d.unsettleable(out.ack, out.id); hold != nil {
 		out.Hold = hold
 	}
-	out.Size = f.Size() + deliveryOverhead
+	out.wire = f.Size()
+	out.Size = out.wire + deliveryOverhead + entrySize*max(0, m.Properties.Len()-inlineEntries) + d.unfolded
+	if cap(d.scratch) > keepScratch {
+		d.scratch = nil
+	}
 	return out, nil
 }
+
+// ours tells whether a frame names our subscription, whose id no sender can guess. A sender's property may be another
+// header of this name, before or after the broker's.
+func (d *decoder) ours(f *client.Frame, subscription string) bool {
+	first := d.raw.header[roleSubscription]
+	if first < 0 || string(f.Value(int(first))) == subscription {
+		return first >= 0
+	}
+	for i := int(first) + 1; i < f.Headers(); i++ {
+		if string(f.Name(i)) == "subscription" && string(f.Value(i)) == subscription {
+			return true
+		}
+	}
+	return false
+}
+
+// errTextEnd holds a text within which what looks like the beginning of a frame follows a NUL and a line break.
+var errTextEnd = &bridge.Error{
+	Class: bridge.Permanent, Code: "text-end",
+	Err:    errors.New("the text holds a NUL character and what looks like a STOMP frame: where it ends can't be told"),
+	Remedy: textEndRemedy,
+}
+
+const textEndRemedy = "consume such messages over OpenWire, or send them as bytes"
 
 // identify sets key and id. Classic's message-id is JMSMessageID. Artemis makes a new message-id at each delivery, of
 // which only the journal's id after the comma stays; the sender's own id is in a property, or not visible.
@@ -135,18 +175,30 @@ func (d *decoder) properties(f *client.Frame, out *delivery) {
 	if n > len(out.entries) {
 		entries = make([]bridge.Entry, 0, n)
 	}
+	seen := map[string]struct{}(nil)
+	if n > fewEntries { // else looking at each is cheaper
+		seen = make(map[string]struct{}, n)
+	}
 	for _, i := range d.raw.entries {
 		name, value := f.Name(int(i)), f.Value(int(i))
 		escaped := f.Escaped(int(i))
 		// Classic decodes and writes escapes in values only; Artemis and others in names too.
 		key := d.copy(name, escaped && d.kind != client.Classic)
-		if repeated(entries, key) {
+		if seen != nil {
+			if _, ok := seen[key]; ok {
+				continue
+			}
+			seen[key] = struct{}{}
+		} else if repeated(entries, key) {
 			continue
 		}
 		entries = append(entries, bridge.Entry{Name: key, Value: bridge.String(d.copy(value, escaped))})
 	}
 	out.Message.Properties = bridge.NewProperties(entries)
 }
+
+// fewEntries is up to how many properties are compared one by one.
+const fewEntries = 32
 
 func repeated(entries []bridge.Entry, name string) bool {
 	for i := range entries {

@@ -65,7 +65,9 @@ func BenchmarkSource(b *testing.B) {
 		n, _ := nc.Read(buf)
 		id, _, _ := strings.Cut(string(buf[:n]), "\ndestination")
 		_, id, _ = strings.Cut(id, "id:")
-		_, _ = nc.Write([]byte("RECEIPT\nreceipt-id:1\n\n\x00\n"))
+		_, receipt, _ := strings.Cut(string(buf[:n]), "receipt:")
+		receipt, _, _ = strings.Cut(receipt, "\n")
+		_, _ = nc.Write([]byte("RECEIPT\nreceipt-id:" + receipt + "\n\n\x00\n"))
 		go func() {
 			for {
 				if _, err := nc.Read(buf); err != nil {

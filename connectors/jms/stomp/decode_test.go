@@ -21,6 +21,9 @@ func decode(t interface {
 }, kind client.Kind, version string, set SourceSettings, frame string,
 ) *delivery {
 	t.Helper()
+	if !strings.Contains(frame, "\nsubscription:") {
+		frame = strings.Replace(frame, "MESSAGE\n", "MESSAGE\nsubscription:s1\n", 1)
+	}
 	f, err := client.NewReader(strings.NewReader(frame), client.Limits{Body: 100 << 10}).Next()
 	if err != nil {
 		t.Fatal(err)
@@ -203,6 +206,7 @@ func TestModifiedUTF8(t *testing.T) {
 		"\xed\xa0\xbd\xed\xb8\x80!":    bridge.NewText("😀!"),
 		"a\xc0\x80b":                   bridge.NewText("a\x00b"),
 		"😀 of a STOMP sender":          bridge.NewText("😀 of a STOMP sender"),
+		"퀀\xed\xa0\xbd\xed\xb8\x80":    bridge.NewText("퀀😀"), // U+D000 begins like half of a pair
 		"\xed\xa0\xbd alone":           bridge.NewBytes("\xed\xa0\xbd alone"),
 		"\xff\xfe":                     bridge.NewBytes("\xff\xfe"),
 		"\xed\xa0\xbd\xed\xa0\xbd two": bridge.NewBytes("\xed\xa0\xbd\xed\xa0\xbd two"),
@@ -397,6 +401,7 @@ func TestVerdictTableStaysSmall(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(benchFrame+"x\x00"), uint8(1))
 	f.Add([]byte("MESSAGE\nsubscription:ID\njmsbridge_more:{\"a\"\\c\"b\"}\njmsbridge_property_types:{\"a\"\\c\"int\"}\nmessage-id:1,2\n\n\x00"), uint8(2))
+	f.Add([]byte("MESSAGE\nsubscription:other\nsubscription:ID\nack:1\njmsbridge_more:{\"JMSType\"\\c\"\\\\u0000\",\"JMSXGroupID\"\\c\"g\"}\na:1\na:2\nmessage-id:ID\\ca\\c1\\c1\\c1\n\nx\x00"), uint8(1))
 	f.Fuzz(func(t *testing.T, in []byte, kind uint8) {
 		r := client.NewReader(strings.NewReader(string(in)), client.Limits{Body: 1 << 16})
 		frame, err := r.Next()

@@ -20,6 +20,9 @@ const (
 	classicBody       = 100 << 20
 )
 
+// maxMessage bounds one message as size counts it, which is up to twice what is sent: any body that Classic takes fits.
+const maxMessage = 3 * classicBody
+
 // encoder turns messages into SEND frames, as one broker means them. It is safe for concurrent use.
 type encoder struct {
 	kind     client.Kind
@@ -46,12 +49,21 @@ func (f *sendFrame) build(dst []byte, receipt string) []byte {
 }
 
 func (f *sendFrame) header(name, value string) {
+	if f.err == nil && !clean(name, value) {
+		f.err = unsendable("header-encoding", fmt.Sprintf("header %q holds a NUL character or is not valid UTF-8", client.Clip(name, 100)))
+	}
 	from := len(f.head)
 	f.head = client.AppendHeader(f.head, name, value)
 	f.count++
 	if n := len(f.head) - from; f.limit > 0 && n > f.limit && f.err == nil {
 		f.err = unsendable("header-too-long", fmt.Sprintf("the header line of %q has %d bytes and the broker takes %d", name, n, f.limit))
 	}
+}
+
+// clean tells whether a header can stand in a frame. A NUL ends the frame for some servers, and then the connection and
+// all that is in flight on it.
+func clean(name, value string) bool {
+	return utf8.ValidString(name) && utf8.ValidString(value) && strings.IndexByte(name, 0) < 0 && strings.IndexByte(value, 0) < 0
 }
 
 func unsendable(code, text string) error {
@@ -93,8 +105,7 @@ func (e encoder) frame(o *bridge.Outgoing, to bridge.Destination) (*sendFrame, e
 	if routing != "" {
 		f.header("destination-type", routing)
 	}
-	e.headers(f, o)
-	more, err := e.properties(f, o)
+	more, err := e.properties(f, o, e.headers(f, o))
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +128,9 @@ func (e encoder) frame(o *bridge.Outgoing, to bridge.Destination) (*sendFrame, e
 }
 
 // headers writes the JMS headers. JMSMessageID is the broker's to give; Artemis has no header for JMSTimestamp and
-// would keep one as a property.
-func (e encoder) headers(f *sendFrame, o *bridge.Outgoing) {
+// would keep one as a property. It returns what goes into companionMore: texts that no header can hold. Where the broker
+// itself reads a header it must stand there, so such a message is refused.
+func (e encoder) headers(f *sendFrame, o *bridge.Outgoing) (more []byte) {
 	m := o.Message
 	if m.Persistent {
 		f.header("persistent", "true")
@@ -127,11 +139,16 @@ func (e encoder) headers(f *sendFrame, o *bridge.Outgoing) {
 	if !m.Expiration.IsZero() {
 		f.header("expires", strconv.FormatInt(max(m.Expiration.UnixMilli(), 1), 10))
 	}
-	if m.CorrelationID != "" {
-		f.header("correlation-id", m.CorrelationID)
-	}
-	if m.Type != "" {
-		f.header("type", m.Type)
+	for _, h := range [...]struct{ name, value, more string }{
+		{"correlation-id", m.CorrelationID, moreCorrelationID}, {"type", m.Type, moreType},
+	} {
+		switch {
+		case h.value == "":
+		case strings.IndexByte(h.value, 0) >= 0 && utf8.ValidString(h.value):
+			more = appendMember(more, h.more, h.value)
+		default:
+			f.header(h.name, h.value)
+		}
 	}
 	if !m.ReplyTo.IsZero() {
 		f.header("reply-to", replyHeader(e.kind, m.ReplyTo))
@@ -151,11 +168,14 @@ func (e encoder) headers(f *sendFrame, o *bridge.Outgoing) {
 			f.header(seq, strconv.Itoa(int(m.GroupSeq)))
 		}
 	}
+	return more
 }
 
-// properties writes the message's properties and the engine's, which win. It returns what goes into companionMore.
-func (e encoder) properties(f *sendFrame, o *bridge.Outgoing) (more []byte, err error) {
+// properties writes the message's properties and the engine's, which win. It returns more with what goes into
+// companionMore.
+func (e encoder) properties(f *sendFrame, o *bridge.Outgoing, more []byte) ([]byte, error) {
 	var types []byte
+	members := 4 // the headers that may be there too
 	write := func(name string, v bridge.Value) error {
 		if strings.HasPrefix(name, "JMSX") {
 			return nil // they are the brokers' own, and JMSXDeliveryCount is even believed
@@ -176,6 +196,9 @@ func (e encoder) properties(f *sendFrame, o *bridge.Outgoing) (more []byte, err 
 		}
 		if !legal || e.kind != client.Artemis && beyondBMP(text) {
 			more = appendMember(more, name, text)
+			if members++; members > mostMembers {
+				return unsendable("too-many-properties", fmt.Sprintf("more than %d properties have names or texts that no header can hold", mostMembers))
+			}
 		}
 		return nil
 	}

@@ -28,8 +28,8 @@ func classify(err error, kind client.Kind) error {
 		return &bridge.Error{Class: class, Code: code, Err: err, Remedy: remedy(server)}
 	}
 	var protocol *client.ProtocolError
-	if errors.As(err, &protocol) {
-		return &bridge.Error{Class: bridge.Transient, Code: "protocol", Err: err}
+	if errors.As(err, &protocol) || errors.Is(err, errForeign) {
+		return &bridge.Error{Class: bridge.Transient, Code: codeProtocol, Err: err}
 	}
 	return &bridge.Error{Class: bridge.Transient, Err: err}
 }
@@ -83,6 +83,7 @@ var artemisClasses = []struct {
 	{"AMQ339016", bridge.Fatal}, // error creating subscription; a missing right has no other reason here
 	{"AMQ339001", bridge.Fatal}, // destination does not exist
 	{"Invalid selector", bridge.Fatal},
+	{codeArtemisAck, bridge.Transient},  // error acknowledging
 	{"AMQ229014", bridge.Transient},     // no data within the connection TTL
 	{"AMQ339040", bridge.Permanent},     // undefined escape sequence
 	{"AMQ339031", bridge.Permanent},     // a header that is no number
@@ -138,11 +139,11 @@ func classifyConnect(err error, e jms.Endpoint) error {
 	switch {
 	case errors.As(err, &protocol) && len(protocol.First) > 0:
 		return &bridge.Error{
-			Class: bridge.Fatal, Code: "protocol", Err: fmt.Errorf("%w: %s", err, jms.GuessPeer(protocol.First)),
+			Class: bridge.Fatal, Code: codeProtocol, Err: fmt.Errorf("%w: %s", err, jms.GuessPeer(protocol.First)),
 			Remedy: "check host, port and scheme of the broker's URL",
 		}
 	case errors.As(err, &protocol), errors.Is(err, client.ErrLogin):
-		return &bridge.Error{Class: bridge.Fatal, Code: "protocol", Err: err}
+		return &bridge.Error{Class: bridge.Fatal, Code: codeProtocol, Err: err}
 	case errors.As(err, &server):
 		return connectRefused(err, server)
 	case errors.Is(err, client.ErrHandshakeTimeout):
@@ -170,7 +171,7 @@ func connectRefused(err error, e *client.ServerError) error {
 		class, code = bridge.Transient, codeClientID
 	}
 	refused := &bridge.Error{Class: class, Code: code, Err: err}
-	if strings.Contains(e.Error(), "is invalid") {
+	if strings.Contains(e.Message+e.Body, "is invalid") {
 		refused.Remedy = "check username and password of the broker"
 		refused.After = loginPause
 	}

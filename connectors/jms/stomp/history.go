@@ -18,6 +18,11 @@ const (
 	codeDurableInUse = "durable-in-use"
 	// codeUnconvertible is Artemis ending the consumer because it can't turn an AMQP message into a frame.
 	codeUnconvertible = "unconvertible"
+	// codeArtemisAck is Artemis refusing an acknowledgement. After it has ended a consumer, that is its answer to the
+	// acknowledgements under way, and may come before the reason.
+	codeArtemisAck = "AMQ339018"
+	// codeProtocol is a peer that sends what can't be read.
+	codeProtocol = "protocol"
 )
 
 const (
@@ -26,6 +31,10 @@ const (
 	silentTimes = 3
 	// unconvertibleTimes is how often in a row Artemis may end the consumer for a message before the route stops.
 	unconvertibleTimes = 3
+	// unreadableTimes is how often in a row a connection may end with the same frame that can't be read.
+	unreadableTimes = 3
+	// shortLife is how long a connection must have lived so that how it ended says nothing of the next.
+	shortLife = 5 * time.Minute
 	// inUseFor is how long a name may be in use by a connection that may be our own dead one. Both brokers miss a dead
 	// client within about a minute (heart-beats of 10 s; a connection TTL of 60 s where there are none).
 	inUseFor = 2 * time.Minute
@@ -36,6 +45,10 @@ type history struct {
 	mu            sync.Mutex
 	silent        int
 	unconvertible int
+	named         bool      // one of those times Artemis gave the reason
+	unreadable    int       // times that fault ended a connection
+	fault         string    // what could not be read
+	since         time.Time // of the current connection
 	inUse         time.Time // since when; zero: not
 }
 
@@ -43,7 +56,7 @@ type history struct {
 func (h *history) connected() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.silent, h.inUse = 0, time.Time{}
+	h.silent, h.inUse, h.since = 0, time.Time{}, time.Now()
 }
 
 // refused judges a failed attempt to connect.
@@ -83,15 +96,38 @@ func (h *history) refused(err error) error {
 func (h *history) lost(err error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if bridge.AsError(err).Code != codeUnconvertible {
-		h.unconvertible = 0
-		return err
+	e := bridge.AsError(err)
+	short := time.Since(h.since) < shortLife
+	if e.Code != codeProtocol || !short {
+		h.unreadable, h.fault = 0, ""
 	}
-	if h.unconvertible++; h.unconvertible < unconvertibleTimes {
-		return err
+	if e.Code != codeUnconvertible && (e.Code != codeArtemisAck || !short) {
+		h.unconvertible, h.named = 0, false
 	}
-	return &bridge.Error{
-		Class: bridge.Fatal, Code: codeUnconvertible, Err: fmt.Errorf("%d times in a row: %w", h.unconvertible, err),
-		Remedy: "the queue holds a message of an AMQP client that Artemis can't pass on over STOMP; use an AMQP source",
+	switch e.Code {
+	case codeProtocol:
+		if fault := err.Error(); fault != h.fault {
+			h.unreadable, h.fault = 0, fault
+		}
+		if h.unreadable++; h.unreadable >= unreadableTimes {
+			return &bridge.Error{
+				Class: bridge.Fatal, Code: codeProtocol, Err: fmt.Errorf("%d times in a row: %w", h.unreadable, err),
+				Remedy: "the next message of the destination can't be read over STOMP; consume it over OpenWire, or remove it",
+			}
+		}
+	case codeUnconvertible, codeArtemisAck:
+		h.named = h.named || e.Code == codeUnconvertible
+		if h.unconvertible++; h.unconvertible < unconvertibleTimes {
+			return err
+		}
+		remedy := "the queue holds a message of an AMQP client that Artemis can't pass on over STOMP; use an AMQP source"
+		if !h.named {
+			remedy = "probably " + remedy
+		}
+		return &bridge.Error{
+			Class: bridge.Fatal, Code: codeUnconvertible, Err: fmt.Errorf("%d times in a row: %w", h.unconvertible, err),
+			Remedy: remedy,
+		}
 	}
+	return err
 }

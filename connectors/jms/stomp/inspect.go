@@ -21,6 +21,7 @@ type probe struct{ conn *client.Conn }
 func (*probe) Message(*client.Frame) error    { return nil } // given back by UNSUBSCRIBE
 func (*probe) Failed(*client.ServerError)     {}
 func (*probe) BeforeRead(<-chan struct{})     {}
+func (*probe) Broken(<-chan struct{})         {}
 func (*probe) AppendOutput(dst []byte) []byte { return dst }
 func (*probe) Closed(error)                   {}
 func (p *probe) close(ctx context.Context)    { _ = p.conn.Disconnect(ctx) } // nothing depends on it
@@ -78,7 +79,7 @@ func (s *Source) Inspect(ctx context.Context) (bridge.Inspection, error) {
 	err = p.conn.Request(ctx, func(dst []byte, receipt string) []byte {
 		name, _ := spell(p.conn.Kind(), s.set.Destination)
 		dst = client.AppendCommand(dst, frame.SUBSCRIBE)
-		dst = client.AppendHeader(dst, frame.Id, "jmsbridge-look")
+		dst = client.AppendHeader(dst, frame.Id, p.conn.Subscription())
 		dst = client.AppendHeader(dst, frame.Destination, name)
 		dst = client.AppendHeader(dst, frame.Ack, "client-individual")
 		dst = client.AppendHeader(dst, "activemq.prefetchSize", strconv.Itoa(0))

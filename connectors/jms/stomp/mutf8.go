@@ -49,7 +49,7 @@ func appendStandardUTF8(dst, b []byte) ([]byte, bool) {
 		case len(b) >= 2 && b[0] == 0xC0 && b[1] == 0x80:
 			dst = append(dst, 0)
 			b = b[2:]
-		case len(b) >= 6 && b[0] == 0xED && b[3] == 0xED:
+		case len(b) >= 6 && b[0] == 0xED && b[3] == 0xED && surrogate(b) != utf8.RuneError: // U+D000 begins with ED too
 			r := utf16.DecodeRune(surrogate(b), surrogate(b[3:]))
 			if r == utf8.RuneError {
 				return dst, false

@@ -19,11 +19,10 @@ import (
 // Sink produces to a broker over one connection, each message with a receipt, many in flight. It implements
 // [bridge.Sink], [bridge.Remarker] and [bridge.Inspector].
 type Sink struct {
-	set     SinkSettings
-	history history
-	lane    atomic.Pointer[lane]
-	// refusals counts answers codeArtemisSend in a row, over connections.
-	refusals atomic.Int32
+	set      SinkSettings
+	history  history
+	lane     atomic.Pointer[lane]
+	refusals refusals
 }
 
 // ownDestination routes each message to the destination that it names.
@@ -42,6 +41,7 @@ type lane struct {
 
 	mu     sync.Mutex
 	oldest map[*call]time.Time // calls that wait, and since when
+	strays strays
 }
 
 // NewSink returns a sink that is not connected yet. An error says what of the settings can't be.
@@ -92,7 +92,7 @@ func (s *Sink) Connect(ctx context.Context) error {
 // broker is gone.
 func (s *Sink) Limits() bridge.Limits {
 	return bridge.Limits{
-		Messages: s.set.Messages, Bytes: 1 << 20, Calls: s.set.Calls,
+		Messages: s.set.Messages, Bytes: 1 << 20, MessageBytes: maxMessage, Calls: s.set.Calls,
 		// Classic goes on after a message that it refuses, so the next of the group would overtake it.
 		Run: 1, Dedup: true,
 	}
@@ -151,7 +151,7 @@ func (s *Sink) Send(ctx context.Context, batch []bridge.Outgoing, res []bridge.R
 		<-c.done
 	}
 	for i := range res {
-		res[i].Err = l.classifySend(errs[i])
+		res[i].Err = l.classifySend(&batch[i], errs[i])
 	}
 	if cause := l.conn.Cause(); cause != nil {
 		s.lane.CompareAndSwap(l, nil)
@@ -161,21 +161,31 @@ func (s *Sink) Send(ctx context.Context, batch []bridge.Outgoing, res []bridge.R
 
 // frame encodes a message for its destination.
 func (l *lane) frame(o *bridge.Outgoing) (*sendFrame, error) {
-	to := l.sink.set.Destination
-	if route := l.sink.set.Route; route != nil {
-		var err error
-		if to, err = route(o); err != nil {
-			var own *bridge.Error
-			if errors.As(err, &own) {
-				return nil, err
-			}
-			return nil, &bridge.Error{Class: bridge.Permanent, Code: "destination", Err: err}
-		}
-		if err := checkTarget(to); err != nil {
-			return nil, unsendable("destination", err.Error())
-		}
+	to, err := l.target(o)
+	if err != nil {
+		return nil, err
 	}
 	return l.enc.frame(o, to)
+}
+
+// target returns where a message goes.
+func (l *lane) target(o *bridge.Outgoing) (bridge.Destination, error) {
+	route := l.sink.set.Route
+	if route == nil {
+		return l.sink.set.Destination, nil
+	}
+	to, err := route(o)
+	if err != nil {
+		var own *bridge.Error
+		if errors.As(err, &own) {
+			return to, err
+		}
+		return to, &bridge.Error{Class: bridge.Permanent, Code: "destination", Err: err}
+	}
+	if err := checkTarget(to); err != nil {
+		return to, unsendable("destination", err.Error())
+	}
+	return to, nil
 }
 
 // waits notes since when a call waits; the zero time forgets it.
@@ -190,31 +200,37 @@ func (l *lane) waits(c *call, since time.Time) {
 }
 
 // classifySend gives the fate of one message its class. What was written and has no answer may have happened.
-func (l *lane) classifySend(err error) error {
+func (l *lane) classifySend(o *bridge.Outgoing, err error) error {
 	var server *client.ServerError
 	var lost *client.LostError
 	var own *bridge.Error
 	switch {
 	case err == nil:
-		l.sink.refusals.Store(0)
+		if l.sink.refusals.any() {
+			if to, err := l.target(o); err == nil {
+				l.sink.refusals.forget(to)
+			}
+		}
 		return nil
 	case errors.As(err, &own):
 		return err
 	case errors.Is(err, client.ErrNotWritten):
 		return &bridge.Error{Class: bridge.Transient, Code: "not-connected", Err: fmt.Errorf("%w: %w", bridge.ErrNotConnected, err)}
 	case !errors.As(err, &lost) && errors.As(err, &server): // when lost, the ERROR is another's
-		return l.classifyRefusal(server, err)
+		return l.classifyRefusal(o, server, err)
 	default:
 		return &bridge.Error{Class: bridge.Ambiguous, Code: "lost-connection", Err: fmt.Errorf("sending: %w: %w", bridge.ErrNotConnected, err)}
 	}
 }
 
 // classifyRefusal reads an ERROR that answers a SEND. Artemis says the same of a full address and of a missing
-// permission; a full one recovers.
-func (l *lane) classifyRefusal(server *client.ServerError, err error) error {
+// permission; a full one recovers, and one that refuses twice in a row counts as forbidden.
+func (l *lane) classifyRefusal(o *bridge.Outgoing, server *client.ServerError, err error) error {
 	class, code := classifyServer(server, l.conn.Kind())
-	if code == codeArtemisSend && l.sink.refusals.Add(1) > 1 {
-		class = bridge.Fatal
+	if code == codeArtemisSend {
+		if to, err := l.target(o); err == nil && l.sink.refusals.again(to) {
+			class = bridge.Fatal
+		}
 	}
 	if class == bridge.Fatal && l.sink.set.Route != nil {
 		class = bridge.Permanent // the fault of the message's own destination
@@ -224,6 +240,40 @@ func (l *lane) classifyRefusal(server *client.ServerError, err error) error {
 		e.Err = fmt.Errorf("sending: %w: %w", err, bridge.ErrNotConnected)
 	}
 	return e
+}
+
+// refusals are the destinations that refused the last message to them, over connections.
+type refusals struct {
+	count atomic.Int32
+	mu    sync.Mutex
+	last  map[bridge.Destination]struct{}
+}
+
+// mostRefusals bounds what templates can make; a destination that is forgotten gets one more try.
+const mostRefusals = 1000
+
+func (r *refusals) any() bool { return r.count.Load() > 0 }
+
+// again notes a refusal and tells whether the one before it was of the same destination.
+func (r *refusals) again(d bridge.Destination) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.last[d]; ok {
+		return true
+	}
+	if r.last == nil || len(r.last) >= mostRefusals {
+		r.last = map[bridge.Destination]struct{}{}
+	}
+	r.last[d] = struct{}{}
+	r.count.Store(int32(len(r.last))) //nolint:gosec // mostRefusals is far below
+	return false
+}
+
+func (r *refusals) forget(d bridge.Destination) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.last, d)
+	r.count.Store(int32(len(r.last))) //nolint:gosec // mostRefusals is far below
 }
 
 // codeArtemisSend is Artemis's answer to a message that it does not take, whatever the reason.
@@ -270,20 +320,23 @@ func (s *Sink) Close(ctx context.Context) error {
 	return nil
 }
 
-// Message refuses what nobody subscribed to; BeforeRead, Failed, AppendOutput and Closed implement [client.Handler].
+// Message refuses what nobody subscribed to; BeforeRead, Broken, Failed, AppendOutput and Closed implement
+// [client.Handler].
 func (l *lane) Message(*client.Frame) error { return errForeign }
 
 // BeforeRead has nothing to wait for.
 func (l *lane) BeforeRead(<-chan struct{}) {}
 
+// Broken has nothing to hand over.
+func (l *lane) Broken(<-chan struct{}) {}
+
 // AppendOutput adds nothing: frames are posted.
 func (l *lane) AppendOutput(dst []byte) []byte { return dst }
 
-// Closed needs nothing: the calls learn it from their receipts.
-func (l *lane) Closed(error) {}
+// Closed needs no more: the calls learn it from their receipts.
+func (l *lane) Closed(error) { l.strays.end(l.sink.set.Log, l.sink.set.Broker.Name) }
 
 // Failed notes an ERROR frame that answers no receipt.
 func (l *lane) Failed(e *client.ServerError) {
-	l.sink.set.Log.Warn("the broker answered an error", zap.String(bridge.LogBroker, l.sink.set.Broker.Name),
-		zap.String(bridge.LogReason, e.Error()))
+	l.strays.note(l.sink.set.Log, l.sink.set.Broker.Name, e)
 }

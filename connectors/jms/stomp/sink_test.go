@@ -138,6 +138,49 @@ func TestArtemisRefusingTwiceIsFatal(t *testing.T) {
 	}
 }
 
+// A full or forbidden destination says nothing of the others.
+func TestArtemisRefusingOnceEachAtManyDestinationsIsNotFatal(t *testing.T) {
+	s := newScript(t, refuse(artemisHello, "ERROR\nreceipt-id:RECEIPT\nmessage:AMQ339011 Error sending message\n\n\x00\nCUT"))
+	sink := s.sink(func(set *stomp.SinkSettings) { set.Destination = bridge.Destination{} })
+	try := func(name, body string, want bridge.Class) {
+		t.Helper()
+		out := outgoing(body)
+		out[0].Message.Destination = bridge.Destination{Kind: bridge.Queue, Name: name}
+		err := send(t.Context(), t, sink, out)[0]
+		if (err == nil) != (want == 0) || err != nil && bridge.ClassOf(err) != want {
+			t.Errorf("%s: %s %v, want %s", name, bridge.ClassOf(err), err, want)
+		}
+		if err := sink.Connect(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	try("a", "bad", bridge.Throttled)
+	try("b", "bad", bridge.Throttled)
+	try("c", "good", 0)
+	try("a", "bad", bridge.Permanent)
+	try("b", "good", 0)
+	try("b", "bad", bridge.Throttled)
+	try("a", "bad", bridge.Permanent)
+}
+
+// What no frame can hold is refused before it is sent: it costs neither the connection nor the messages beside it.
+func TestAMessageThatNoFrameCanHoldHarmsNoOther(t *testing.T) {
+	s := newScript(t, polite(classicHello))
+	sink := s.sink(nil)
+	for _, m := range []*bridge.Message{{GroupID: "a\x00b"}, {CorrelationID: "\xff"}, {ReplyTo: bridge.Destination{Kind: bridge.Queue, Name: "a\x00b"}}} {
+		out := outgoing("good", "bad", "good")
+		m.Body = out[1].Message.Body
+		out[1].Message = m
+		errs := send(t.Context(), t, sink, out)
+		if errs[0] != nil || errs[2] != nil || errs[1] == nil || bridge.ClassOf(errs[1]) != bridge.Permanent {
+			t.Errorf("%v", errs)
+		}
+	}
+	if err := sink.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWithheldReceiptsAreWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sends, withheld := 0, make(chan string, 10)

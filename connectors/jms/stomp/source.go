@@ -2,7 +2,6 @@ package stomp
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +22,7 @@ import (
 type Source struct {
 	set     SourceSettings
 	history history
+	cut     cutTexts
 	// individual tells that cumulative acknowledgement had to be given up.
 	individual atomic.Bool
 	// told says that the log has the limits of this wire on Artemis.
@@ -84,7 +84,9 @@ func (s *Source) Connect(ctx context.Context, credit int) error {
 // open speaks the handshake.
 func (s *Source) open(ctx context.Context, nc net.Conn, e jms.Endpoint, credit int) (*subscription, error) {
 	var sub *subscription
-	_, err := dialogue(ctx, s.set.Broker, nc, e, clientConfig(s.set.Broker, s.set.HeartBeat, s.set.MaxBody),
+	cfg := clientConfig(s.set.Broker, s.set.HeartBeat, s.set.MaxBody)
+	cfg.Suspect = s.cut.suspects
+	_, err := dialogue(ctx, s.set.Broker, nc, e, cfg,
 		func(c *client.Conn) client.Handler {
 			sub = newSubscription(s, c, credit)
 			return sub
@@ -210,8 +212,4 @@ func (s *Source) replace(sub *subscription) {
 	s.sub = sub
 }
 
-// newID returns a subscription id that a message's sender can't guess: newer Classics send a NUL within a text as it
-// is, so a sender may write what looks like a frame; one with another id ends the connection.
-func newID() string { return "jmsbridge-" + rand.Text() }
-
-var errForeign = errors.New("a MESSAGE names a subscription that is not ours: a text body may hold a NUL and what looks like a frame")
+var errForeign = errors.New("a MESSAGE names no subscription of ours: a text body may hold a NUL and what looks like a frame")

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/connectors/jms/stomp/client"
@@ -45,6 +44,9 @@ type subscription struct {
 	settled  int // bytes of the verdicts that are not written
 	credits  creditWatch
 	flush    *time.Timer // runs out verdictDelay after the first verdict that is not written
+
+	settledAll chan struct{} // closed, once broken, when nothing is out any more and the verdicts are written; else nil
+	strays     strays
 }
 
 // verdictDelay is how long a verdict waits for company.
@@ -55,7 +57,7 @@ const publishAt = 64
 
 func newSubscription(s *Source, c *client.Conn, credit int) *subscription {
 	sub := &subscription{
-		src: s, conn: c, kind: c.Kind(), id: newID(), credit: credit, window: artemisWindow(credit, s.set.MaxBytes),
+		src: s, conn: c, kind: c.Kind(), id: c.Subscription(), credit: credit, window: artemisWindow(credit, s.set.MaxBytes),
 		ready: make(chan struct{}, 1), room: make(chan struct{}, 1),
 	}
 	sub.verdicts.cumulative = s.cumulative(sub.kind)
@@ -90,6 +92,9 @@ func (s *subscription) Message(f *client.Frame) error {
 	if err != nil {
 		return err
 	}
+	if d.Hold == nil && s.src.cut.has(d.id) {
+		d.Hold = errCutBefore
+	}
 	if d.Hold != nil && s.verdicts.cumulative {
 		s.src.individual.Store(true)
 		return errHoldCumulative
@@ -100,6 +105,13 @@ func (s *subscription) Message(f *client.Frame) error {
 		s.publish()
 	}
 	return nil
+}
+
+// errCutBefore holds a text that came before, and then something that was no frame.
+var errCutBefore = &bridge.Error{
+	Class: bridge.Permanent, Code: "text-end",
+	Err:    errors.New("the text holds a NUL character and a line break, or came in pieces, so that it seemed to end too early before: it can't be told whether it is whole"),
+	Remedy: textEndRemedy,
 }
 
 // errHoldCumulative ends a connection with cumulative acknowledgement: what is behind a held message could never be
@@ -117,9 +129,13 @@ func (s *subscription) publish() {
 			s.inbox, s.head = s.inbox[:0], 0
 		}
 		for _, d := range s.batch {
-			d.Tag = s.verdicts.arrived(d.ack, d.Size-deliveryOverhead)
+			ack := d.ack
+			if d.Size > pinned {
+				ack = strings.Clone(ack) // what is settled and not written yet must not keep the frame
+			}
+			d.Tag = s.verdicts.arrived(ack, d.wire)
 			s.bytes += d.Size
-			s.credits.arrived(d.Size-deliveryOverhead, now)
+			s.credits.arrived(d.wire, now)
 		}
 		s.inbox = append(s.inbox, s.batch...)
 	}
@@ -128,6 +144,10 @@ func (s *subscription) publish() {
 	s.batch = s.batch[:0]
 	wake(s.ready)
 }
+
+// pinned is the size up to which an acknowledgement id may keep its delivery's memory a moment longer than the delivery:
+// a copy would cost each message an allocation.
+const pinned = 4 << 10
 
 // BeforeRead hands over what is decoded and waits while the inbox is full of bytes. The writer goes on meanwhile.
 func (s *subscription) BeforeRead(stop <-chan struct{}) {
@@ -149,10 +169,39 @@ func (s *subscription) BeforeRead(stop <-chan struct{}) {
 	}
 }
 
+// Broken hands over what was decoded, and gives it time to be settled: else what is ahead of a frame that can't be read
+// would come again for ever, and never get through.
+func (s *subscription) Broken(stop <-chan struct{}) {
+	s.publish()
+	s.mu.Lock()
+	done := make(chan struct{})
+	s.settledAll = done
+	s.checkSettled()
+	s.mu.Unlock()
+	limit := time.NewTimer(brokenGrace)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+	case <-stop:
+	}
+}
+
+// brokenGrace is how long what came before an unreadable frame may take to be settled.
+const brokenGrace = 5 * time.Second
+
+// checkSettled tells Broken, if it waits, that the verdicts of all that was handed over are written; s.mu is held.
+func (s *subscription) checkSettled() {
+	idle := s.leaving || s.handed == 0 && s.head == len(s.inbox)
+	if s.settledAll != nil && idle && s.verdicts.waiting() == 0 {
+		close(s.settledAll)
+		s.settledAll = nil
+	}
+}
+
 // Failed notes an ERROR frame that ends nothing, such as the answer to an acknowledgement that came too late.
 func (s *subscription) Failed(e *client.ServerError) {
-	s.src.set.Log.Warn("the broker answered an error", zap.String(bridge.LogBroker, s.src.set.Broker.Name),
-		zap.String(bridge.LogReason, e.Error()))
+	s.strays.note(s.src.set.Log, s.src.set.Broker.Name, e)
 }
 
 // AppendOutput appends the ACK frames of the recorded verdicts.
@@ -163,12 +212,18 @@ func (s *subscription) AppendOutput(dst []byte) []byte {
 		s.credits.acknowledged(s.settled, time.Now())
 		s.settled = 0
 	}
+	s.checkSettled() // the writer asks again when it has written, so nothing waits now only if that is written
 	return s.verdicts.appendFrames(dst)
 }
 
 // Closed ends the lease.
 func (s *subscription) Closed(cause error) {
 	s.flush.Stop()
+	s.strays.end(s.src.set.Log, s.src.set.Broker.Name)
+	var cut *client.CutError
+	if errors.As(cause, &cut) {
+		s.src.cut.add(cut.MessageID)
+	}
 	s.mu.Lock()
 	s.cause = cause // before gone: who sees that asks why
 	s.gone.Store(true)

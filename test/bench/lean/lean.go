@@ -149,24 +149,45 @@ func (e *Endpoint) serve(c net.Conn) error {
 		arrived := time.Now()
 		kind := "application/x-amz-json-1.0"
 		answer = answer[:0]
-		switch in.action {
-		case "AmazonSQS.SendMessageBatch":
-			if answer, err = e.batch(answer, in.body, arrived); err != nil {
-				return err
-			}
-			if wait := time.Duration(e.latency.Load()) - time.Since(arrived); wait > 0 {
-				time.Sleep(wait) //nolint:forbidigo // the service time is what this is for
-			}
-		case "":
+		function, isFunction := in.function()
+		switch {
+		case in.action == "AmazonSQS.SendMessageBatch":
+			answer, err = e.batch(answer, in.body)
+		case in.action == "AWSEvents.PutEvents":
+			kind = "application/x-amz-json-1.1"
+			answer, err = e.events(answer, in.body)
+		case isFunction && strings.HasSuffix(in.path, "/invocations"):
+			kind = "application/json"
+			answer, err = e.invoke(answer, in.body)
+		case isFunction:
+			answer, kind, arrived = functionConfiguration(function), "application/json", time.Time{}
+		case in.action == "":
 			answer, kind = e.control(in)
+			arrived = time.Time{}
 		default:
-			answer = e.other(in)
+			answer, arrived = e.other(in), time.Time{}
+		}
+		if err != nil {
+			return err
+		}
+		if !arrived.IsZero() {
+			e.serviceTime(arrived)
 		}
 		header := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nX-Amzn-Requestid: lean\r\nContent-Length: %d\r\n\r\n", kind, len(answer))
 		buffers := net.Buffers{header, answer}
 		if _, err := buffers.WriteTo(c); err != nil {
 			return err
 		}
+	}
+}
+
+// serviceTime notes a call that counts, and waits until its service time has passed.
+func (e *Endpoint) serviceTime(arrived time.Time) {
+	e.requests.Add(1)
+	e.first.CompareAndSwap(0, arrived.UnixNano())
+	e.last.Store(arrived.UnixNano())
+	if wait := time.Duration(e.latency.Load()) - time.Since(arrived); wait > 0 {
+		time.Sleep(wait) //nolint:forbidigo // the service time is what this is for
 	}
 }
 
@@ -211,7 +232,7 @@ func read(r *bufio.Reader, body []byte) (request, error) {
 	return in, err
 }
 
-// control answers what is no SQS call: /stats, /reset?latency=5ms&distinct=1, and the caller identity.
+// control answers what is no call of a JSON service: /stats, /reset?latency=5ms&distinct=1, and the caller identity.
 func (e *Endpoint) control(in request) ([]byte, string) {
 	u, _ := url.Parse(in.path)
 	switch {
@@ -229,6 +250,9 @@ func (e *Endpoint) control(in request) ([]byte, string) {
 
 // other answers the calls that a sink makes once.
 func (e *Endpoint) other(in request) []byte {
+	if in.action == "AWSEvents.DescribeEventBus" {
+		return marshal(map[string]string{"Name": "bench", "Arn": "arn:aws:events:us-east-1:123456789012:event-bus/bench"})
+	}
 	var q struct {
 		QueueName string
 		QueueURL  string `json:"QueueUrl"`

@@ -7,13 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
-	"time"
 )
 
 var errJSON = errors.New("no JSON as the SDK writes it")
 
 // batch answers a SendMessageBatch: it finds id and body of each entry, whatever the order of the keys.
-func (e *Endpoint) batch(out, in []byte, arrived time.Time) ([]byte, error) {
+func (e *Endpoint) batch(out, in []byte) ([]byte, error) {
 	out = append(out, `{"Successful":[`...)
 	n := 0
 	fifo := bytes.Contains(in, []byte(`.fifo"`))
@@ -55,11 +54,7 @@ func (e *Endpoint) batch(out, in []byte, arrived time.Time) ([]byte, error) {
 			}
 			out = append(out, `"}`...)
 			if e.counting.Load() {
-				e.mu.Lock()
-				if e.distinct != nil { // a reset may have come in between
-					e.distinct[sum] = struct{}{}
-				}
-				e.mu.Unlock()
+				e.seen(sum)
 			}
 			return end, nil
 		})
@@ -67,10 +62,16 @@ func (e *Endpoint) batch(out, in []byte, arrived time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.requests.Add(1)
-	e.first.CompareAndSwap(0, arrived.UnixNano())
-	e.last.Store(arrived.UnixNano())
 	return append(out, `]}`...), nil
+}
+
+// seen notes a message among the different ones.
+func (e *Endpoint) seen(sum [md5.Size]byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.distinct != nil { // a reset may have come in between
+		e.distinct[sum] = struct{}{}
+	}
 }
 
 // plain is the text of a JSON string with its quotes.

@@ -36,7 +36,7 @@ func stream() io.Reader {
 // BenchmarkReader is a message of 1 KiB with five properties; BenchmarkGoStompReader the same with the library.
 func BenchmarkReader(b *testing.B) {
 	r := NewReader(stream(), Limits{})
-	r.trailerLF = true
+	r.trailerLF, r.ours.subscription = true, "jmsbridge-1"
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := r.Next(); err != nil {

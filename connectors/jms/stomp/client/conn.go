@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -39,6 +40,9 @@ type Config struct {
 	// HeartBeat is the interval offered both ways; 0: DefaultHeartBeat.
 	HeartBeat time.Duration
 	Limits    Limits
+	// Suspect tells that the text of this message was cut short on an earlier connection, so that its end is waited for
+	// longer; nil: none was.
+	Suspect func(f *Frame) bool
 }
 
 // Handler is what a connection's owner does with what arrives. Its methods must return soon, BeforeRead excepted.
@@ -52,6 +56,10 @@ type Handler interface {
 	// handed over. It may wait until there is room for more messages, or stop is closed; the peer's silence is not held
 	// against it meanwhile.
 	BeforeRead(stop <-chan struct{})
+	// Broken is called by the reader when what comes next can't be read or was refused by Message. What was handed over
+	// before can still be settled: the connection ends when Broken returns. It may wait for that a while, or until stop
+	// is closed.
+	Broken(stop <-chan struct{})
 	// AppendOutput appends frames that are due, such as acknowledgements. The writer calls it before each write.
 	AppendOutput(dst []byte) []byte
 	// Closed tells that the connection has ended; cause is never nil. It is called once, from any goroutine, before
@@ -65,18 +73,30 @@ type ServerError struct {
 	Message, Body string
 	// ReceiptID is the receipt that it answers; "": none.
 	ReceiptID string
+
+	secrets *strings.Replacer // nil: none
 }
 
-// Error returns the server's message, or the first line of its body.
+// What of the peer's words is shown, in bytes.
+const (
+	errorShown  = 500
+	serverShown = 200
+)
+
+// Error returns the server's message, or the first line of its body, as it may be shown: not at any length, and without
+// the password that the server may repeat.
 func (e *ServerError) Error() string {
 	text := e.Message
 	if text == "" {
 		text, _, _ = strings.Cut(e.Body, "\n")
 	}
-	if text == "" {
+	if text = strings.TrimSpace(text); text == "" {
 		text = "no reason given"
 	}
-	return "the broker answered ERROR: " + strings.TrimSpace(text)
+	if e.secrets != nil {
+		text = e.secrets.Replace(text)
+	}
+	return "the broker answered ERROR: " + Clip(text, errorShown)
 }
 
 // ErrClosed is the cause of a connection that its owner has closed.
@@ -101,6 +121,10 @@ type Conn struct {
 	handler Handler
 	reader  *Reader
 
+	subscription  string            // the id for the one subscription
+	receiptPrefix string            // what the ids of receipts begin with
+	secrets       *strings.Replacer // takes the password out of what is shown
+
 	// From CONNECTED, not changed later.
 	server, session string
 	readEvery       time.Duration // longest silence of the peer; 0: no limit
@@ -122,7 +146,10 @@ type Conn struct {
 	// lastError is an ERROR frame after which nothing else has come.
 	lastError *ServerError
 
-	errorSeen bool // lastError is set; the reader's
+	// The reader's.
+	errorSeen bool   // lastError is set
+	limited   bool   // a deadline was set for a while
+	open      []byte // the message-id of a text whose end nothing has proved yet
 }
 
 type receipt struct {
@@ -136,12 +163,20 @@ func Open(ctx context.Context, nc net.Conn, cfg Config, start func(*Conn) Handle
 	c := &Conn{
 		nc: nc, kick: make(chan struct{}, 1), done: make(chan struct{}), receipts: map[uint64]receipt{}, batch: 1,
 	}
+	c.secrets = secretsOf(cfg)
 	c.reader = NewReader(source{c}, cfg.Limits)
 	if err := c.handshake(ctx, cfg); err != nil {
 		return nil, err
 	}
+	token := rand.Text()
+	c.subscription = "jmsbridge-" + token
+	if c.Kind() != Artemis {
+		c.receiptPrefix = token + "-" // not on Artemis, which keeps the receipt of a message among its properties
+	}
 	if c.Kind() == Classic {
 		c.reader.trailerLF = true
+		c.reader.ours = identity{subscription: c.subscription, receipts: c.receiptPrefix}
+		c.reader.suspect = cfg.Suspect
 	}
 	c.handler = start(c)
 	c.wait.Add(2)
@@ -190,16 +225,20 @@ func (c *Conn) handshake(ctx context.Context, cfg Config) error {
 	}
 	f, err := c.reader.Next()
 	if err != nil {
+		var protocol *ProtocolError
+		if errors.As(err, &protocol) { // what the peer sent is shown, to tell what it speaks
+			protocol.First = []byte(c.secrets.Replace(string(protocol.First)))
+		}
 		return handshakeError(ctx, "waiting for CONNECTED", err)
 	}
 	if f.Command == Error {
-		return fmt.Errorf("waiting for CONNECTED: %w", serverError(f))
+		return fmt.Errorf("waiting for CONNECTED: %w", c.serverError(f))
 	}
 	if f.Command != Connected {
 		return &ProtocolError{Reason: "the broker answered CONNECT with another frame than CONNECTED"}
 	}
 	if v, _ := f.Lookup(frame.Version); v != "1.2" {
-		return &ProtocolError{Reason: fmt.Sprintf("the broker chose STOMP version %q; only 1.2 is spoken here", v)}
+		return &ProtocolError{Reason: fmt.Sprintf("the broker chose STOMP version %q; only 1.2 is spoken here", Clip(c.secrets.Replace(v), 20))}
 	}
 	c.server, _ = f.Lookup(frame.Server)
 	c.session, _ = f.Lookup(frame.Session)
@@ -249,8 +288,12 @@ func parseHeartBeat(s string) (sends, wants time.Duration) {
 	return read(a), read(b)
 }
 
-func serverError(f *Frame) *ServerError {
-	e := &ServerError{}
+// Subscription returns an id for the connection's one subscription that no sender of a message can guess: newer Classics
+// send a NUL within a text as it is, so a sender may write what looks like a frame.
+func (c *Conn) Subscription() string { return c.subscription }
+
+func (c *Conn) serverError(f *Frame) *ServerError {
+	e := &ServerError{secrets: c.secrets}
 	e.Message, _ = f.Lookup(frame.Message)
 	e.ReceiptID, _ = f.Lookup(frame.ReceiptId)
 	body := f.Body()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-stomp/stomp/v3/frame"
 	"github.com/google/go-cmp/cmp"
@@ -25,6 +26,7 @@ type recorder struct {
 	messages []string
 	failed   []string
 	closed   []error
+	broken   int
 	output   string
 	wait     chan struct{} // if set, BeforeRead waits for it
 }
@@ -55,6 +57,12 @@ func (r *recorder) BeforeRead(stop <-chan struct{}) {
 		case <-stop:
 		}
 	}
+}
+
+func (r *recorder) Broken(<-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.broken++
 }
 
 func (r *recorder) AppendOutput(dst []byte) []byte {
@@ -332,7 +340,7 @@ func TestTheEndIsExplainedByTheErrorBeforeIt(t *testing.T) {
 
 func TestAnOldErrorDoesNotExplainTheEnd(t *testing.T) {
 	c, p := open(t, classicHello, &recorder{})
-	p.write("ERROR\nmessage:Unexpected ACK\n\n\x00\nMESSAGE\na:b\n\n\x00\n")
+	p.write("ERROR\nmessage:Unexpected ACK\n\n\x00\nMESSAGE\nsubscription:" + c.Subscription() + "\ncontent-length:0\n\n\x00\n")
 	_ = p.nc.Close()
 	<-c.Done()
 	if !errors.Is(c.Cause(), io.EOF) {
@@ -541,6 +549,92 @@ func TestDisconnectEndsWithItsContext(t *testing.T) {
 			t.Error("the connection is open")
 		}
 	})
+}
+
+// A sender of a message may write what looks like a RECEIPT: it must not know the ids.
+func TestReceiptsCannotBeGuessed(t *testing.T) {
+	c, p := open(t, classicHello, &recorder{})
+	answer := make(chan error, 1)
+	c.Post(ping, func(err error) { answer <- err })
+	id := p.read().Header.Get("receipt")
+	for _, guess := range []string{"1", "0-1", "-1"} {
+		p.write("RECEIPT\nreceipt-id:" + guess + "\n\n\x00\n")
+	}
+	if n := c.Pending(); n != 1 {
+		t.Errorf("%d pending, want 1", n)
+	}
+	p.write("RECEIPT\nreceipt-id:" + id + "\n\n\x00\n")
+	if err := <-answer; err != nil {
+		t.Error(err)
+	}
+	other, _ := open(t, classicHello, &recorder{})
+	if len(id) < 20 || c.Subscription() == other.Subscription() {
+		t.Errorf("%q, %q, %q", id, c.Subscription(), other.Subscription())
+	}
+}
+
+// Artemis keeps the receipt of a message among its properties, where any consumer reads it, and sends texts with their
+// length.
+func TestReceiptsOnArtemisTellNothing(t *testing.T) {
+	c, p := open(t, artemisHello, &recorder{})
+	c.Post(ping, func(error) {})
+	if id := p.read().Header.Get("receipt"); id != "1" {
+		t.Errorf("%q", id)
+	}
+}
+
+func TestWhatComesBeforeAnUnreadableFrameMayBeSettled(t *testing.T) {
+	for what, end := range map[string]string{"a broken frame": "ERROR\nno colon\n\n\x00", "a refused one": "MESSAGE\ncontent-length:9\n\nrefuse me\x00"} {
+		h := &recorder{}
+		c, p := open(t, classicHello, h)
+		p.write("MESSAGE\ncontent-length:1\n\nx\x00\n" + end)
+		<-c.Done()
+		h.mu.Lock()
+		if h.broken != 1 || len(h.messages) == 0 || h.messages[0] != "x" {
+			t.Errorf("%s: told %d times, %q", what, h.broken, h.messages)
+		}
+		h.mu.Unlock()
+	}
+	h := &recorder{}
+	c, p := open(t, classicHello, h)
+	_ = p.nc.Close()
+	<-c.Done()
+	if h.broken != 0 {
+		t.Error("the end of a connection leaves nothing to settle")
+	}
+}
+
+func TestWhatAPeerWritesIsShownShort(t *testing.T) {
+	long := strings.Repeat("é", 100_000)
+	if got := (&ServerError{Message: long}).Error(); len(got) > 600 || !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
+		t.Errorf("%d bytes", len(got))
+	}
+	if got := (&ServerError{Message: "a\x1b[2Jb\nc"}).Error(); got != "the broker answered ERROR: a [2Jb c" {
+		t.Errorf("%q", got)
+	}
+	c, _ := open(t, "CONNECTED\nversion:1.2\nserver:ActiveMQ/6.1.7 "+long+"\n\n\x00", &recorder{})
+	if got := c.Server(); len(got) > 210 || c.Kind() != Classic || c.Version() != "6.1.7" {
+		t.Errorf("%d bytes, %s", len(got), c.Version())
+	}
+	for in, want := range map[string]string{"": "", "abc": "abc", "abcd": "abc…", "abé": "ab…", "a\xff": "a\uFFFD"} {
+		if got := Clip(in, 3); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestPasswordsAreNotShown(t *testing.T) {
+	for _, tc := range []struct{ passcode, text, want string }{
+		{"secret", "login app:secret", "login app:[REDACTED]"},
+		{"secret", "Basic YXBwOnNlY3JldA==", "Basic [REDACTED]"},
+		{"a:b\\c", `a\cb\\c`, "[REDACTED]"},
+		{"abc", "abc", "abc"}, // what is missing from words would tell it
+		{"", "text", "text"},
+	} {
+		if got := secretsOf(Config{Login: "app", Passcode: tc.passcode}).Replace(tc.text); got != tc.want {
+			t.Errorf("%q in %q: %q, want %q", tc.passcode, tc.text, got, tc.want)
+		}
+	}
 }
 
 func TestServerErrorSaysSomething(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/go-stomp/stomp/v3/frame"
@@ -65,20 +66,23 @@ func FuzzReaderAgainstGoStomp(f *testing.F) {
 func FuzzReaderOfPieces(f *testing.F) {
 	f.Add([]byte(session), true)
 	f.Add([]byte("MESSAGE\na:b\n\nx\x00y\x00\nMESS\x00\n\n"), true)
+	f.Add([]byte("MESSAGE\na:b\n\nx\x00\n\n\x00\nMESSAGE\na:b\nsubscription:s\n\ny\x00\n\nRECEIPT\nreceipt-id:r-1\n\n\x00\n"), true)
+	f.Add([]byte("MESSAGE\na:b\n\nx\x00\nERROR\nmessage:m\n\ny\x00\nERROR\n\n\x00\nERROR\nreceipt-id:r-2\nmessage:m\n\n\x00\n"), true)
+	f.Add([]byte("MESSAGE\na:b\n\nx\x00\nMESSAGE\na:b\n\nforged\x00\nMESSAGE\na:b\nc:d\ne:f\ng:h\ni:j\nk:l\nsubscription:s\n\n\x00\n"), true)
+	f.Add([]byte("MESSAGE\na:b\n\n"+strings.Repeat("\x00", 70)+"\x00\nRECEIPT\nreceipt-id:r-1\n\n\x00\n"), true)
+	f.Add([]byte("ERROR\nmessage:m\n\nx\x00\n\n"), true)
 	f.Add([]byte("MESSAGE\ncontent-length:70\n\n0123456789012345678901234567890123456789012345678901234567890123456789\x00"), false)
 	f.Fuzz(func(t *testing.T, in []byte, classic bool) {
 		limits := Limits{Head: 200, Headers: 5, Body: 64}
 		read := func(src io.Reader) ([]got, error) {
 			r := NewReader(src, limits)
-			r.trailerLF = classic
+			if classic {
+				r.trailerLF, r.ours = true, testIdentity
+			}
 			return readAll(r)
 		}
 		whole, err := read(bytes.NewReader(in))
 		pieces, pieceErr := read(&pieceReader{in: in})
-		if classic {
-			// What follows a NUL decides whether it ends a frame, and in pieces what follows comes later.
-			return
-		}
 		if diff := cmp.Diff(whole, pieces); diff != "" {
 			t.Fatal(diff)
 		}

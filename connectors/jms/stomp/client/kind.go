@@ -38,10 +38,10 @@ func (c *Conn) Kind() Kind {
 
 // Version returns the broker's version ("6.1.7"); "" when it does not tell.
 func (c *Conn) Version() string {
-	_, v, _ := strings.Cut(c.server, "/")
+	_, v, _ := strings.Cut(c.Server(), "/")
 	v, _, _ = strings.Cut(v, " ")
 	return v
 }
 
-// Server returns the server header of CONNECTED as it stands.
-func (c *Conn) Server() string { return c.server }
+// Server returns the server header of CONNECTED, as it may be shown.
+func (c *Conn) Server() string { return Clip(c.secrets.Replace(c.server), serverShown) }

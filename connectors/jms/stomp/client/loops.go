@@ -1,8 +1,11 @@
 package client
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -17,8 +20,24 @@ func (s source) Read(p []byte) (int, error) {
 	}
 	if c.readEvery > 0 {
 		_ = c.nc.SetReadDeadline(time.Now().Add(c.readEvery)) // what is wrong with the connection, the read tells
+	} else if c.limited {
+		_ = c.nc.SetReadDeadline(time.Time{})
+		c.limited = false
 	}
 	return c.nc.Read(p)
+}
+
+// ReadWithin is Read for a limited time.
+func (s source) ReadWithin(p []byte, d time.Duration) (int, error) {
+	c := s.c
+	c.handler.BeforeRead(c.done)
+	_ = c.nc.SetReadDeadline(time.Now().Add(d))
+	c.limited = true
+	n, err := c.nc.Read(p)
+	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errQuiet
+	}
+	return n, err
 }
 
 // readLoop is the only reader. It ends with the connection.
@@ -26,40 +45,77 @@ func (c *Conn) readLoop() {
 	defer c.wait.Done()
 	for {
 		f, err := c.reader.Next()
+		var foul bool
 		if err == nil {
-			err = c.dispatch(f)
+			foul, err = c.dispatch(f)
+		} else {
+			var protocol *ProtocolError
+			foul = errors.As(err, &protocol)
 		}
 		if err != nil {
+			if foul {
+				if len(c.open) > 0 {
+					err = &CutError{MessageID: string(c.open), Cause: err}
+				}
+				c.handler.Broken(c.done)
+			}
 			c.shut(fmt.Errorf("reading from the broker: %w", err))
 			return
 		}
 	}
 }
 
-func (c *Conn) dispatch(f *Frame) error {
+// CutError says that what came after a text was none of our frames: the text was longer than it seemed.
+type CutError struct {
+	// MessageID is the text's.
+	MessageID string
+	Cause     error
+}
+
+// Error names the message.
+func (e *CutError) Error() string {
+	return fmt.Sprintf("%v; the text of message %q, which came before it, may have been cut short", e.Cause, Clip(e.MessageID, 200))
+}
+
+// Unwrap returns the cause.
+func (e *CutError) Unwrap() error { return e.Cause }
+
+// dispatch hands a frame over. foul tells that an error is about what the peer has sent, and not its own word that the
+// connection ends: what came before can still be settled.
+func (c *Conn) dispatch(f *Frame) (foul bool, err error) {
 	if c.errorSeen && f.Command != Error {
 		c.remember(nil) // the connection has outlived it
 	}
 	switch f.Command {
 	case Message:
-		return c.handler.Message(f)
+		if err := c.handler.Message(f); err != nil {
+			return true, err
+		}
+		c.open = c.open[:0]
+		if f.Silent || f.Doubtful {
+			id, _ := f.Lookup("message-id")
+			c.open = append(c.open, id...)
+		}
+		return false, nil
 	case Receipt:
 		id, _ := f.Lookup("receipt-id")
-		c.settle(id, nil)
-		return nil
+		if c.settle(id, nil) {
+			c.open = c.open[:0]
+		}
+		return false, nil
 	case Error:
-		e := serverError(f)
+		e := c.serverError(f)
 		c.remember(e) // if the connection ends after it, this is why
 		known := e.ReceiptID != "" && c.settle(e.ReceiptID, e)
 		if err := c.end(e); err != nil {
-			return err
+			return false, err
 		}
 		if !known {
 			c.handler.Failed(e)
 		}
-		return nil
+		return false, nil
 	default:
-		return &ProtocolError{Reason: "the broker sent CONNECTED a second time"}
+		return true, &ProtocolError{Reason: "the broker sent CONNECTED a second time"}
 	}
 }
 
@@ -82,8 +138,9 @@ func (c *Conn) end(e *ServerError) error {
 
 // settle answers a receipt. It returns false when none with this id waits.
 func (c *Conn) settle(id string, err error) bool {
-	n, parse := strconv.ParseUint(id, 10, 64)
-	if parse != nil {
+	text, ours := strings.CutPrefix(id, c.receiptPrefix)
+	n, parse := strconv.ParseUint(text, 10, 64)
+	if !ours || parse != nil {
 		return false
 	}
 	c.mu.Lock()

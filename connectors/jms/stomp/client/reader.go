@@ -56,10 +56,17 @@ type ProtocolError struct {
 	Reason string
 	// First holds the first bytes of the frame, at most 32, for a guess at what the peer speaks.
 	First []byte
+	// MessageID is the message-id of the frame, when its head was read so far; "": not known.
+	MessageID string
 }
 
-// Error returns the reason.
-func (e *ProtocolError) Error() string { return "reading a STOMP frame: " + e.Reason }
+// Error returns the reason, and the message that can't be read.
+func (e *ProtocolError) Error() string {
+	if e.MessageID != "" {
+		return fmt.Sprintf("reading the frame of message %q: %s", Clip(e.MessageID, 200), e.Reason)
+	}
+	return "reading a STOMP frame: " + e.Reason
+}
 
 type readState uint8
 
@@ -69,7 +76,6 @@ const (
 	readBody
 	readText
 	skipBody
-	skipText
 	readTrailer
 )
 
@@ -78,13 +84,17 @@ type Reader struct {
 	src    io.Reader
 	limits Limits
 	// trailerLF: the peer ends each frame with NUL LF, as Classic does; so a NUL in a text without content-length,
-	// which newer Classics send as it is, can be told from the end.
+	// which newer Classics send as it is, can be told from the end: by what follows.
 	trailerLF bool
+	ours      identity
+	// suspect tells a text that was cut short on an earlier connection; nil: none was.
+	suspect func(*Frame) bool
 
 	buf        []byte
 	start, end int // the frame's first byte, and the end of what is read
 	pos        int // the next byte to parse, from start
 	scan       int // where the search for the end of a text goes on, from start
+	ahead      ahead
 	length     int64
 	state      readState
 	done       bool // frame has been returned, and is dropped by the next call
@@ -120,6 +130,11 @@ func (r *Reader) Next() (*Frame, error) {
 		if err == nil && !ok {
 			err = r.fill()
 		}
+		if err != nil && r.mayEnd(err) {
+			if err = r.endText(); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			r.err = err
 			return nil, err
@@ -131,11 +146,19 @@ func (r *Reader) Next() (*Frame, error) {
 	}
 }
 
-// drop forgets the frame that Next has returned.
+// drop forgets the frame that Next has returned. What of the next one was read while the end of this one was looked for
+// is not read again.
 func (r *Reader) drop() {
+	from := r.start
 	r.start += r.pos
 	r.pos, r.scan, r.length, r.state, r.done = 0, 0, 0, readCommand, false
 	r.frame = Frame{headers: r.frame.headers[:0]}
+	if a := &r.ahead; a.adopt {
+		r.start, r.pos, r.state = from+a.frame, a.pos-a.frame, readHeaders
+		r.frame.Command = a.command
+		r.frame.headers, a.headers = a.headers, r.frame.headers
+	}
+	r.ahead.reset()
 	if r.start == r.end {
 		r.start, r.end = 0, 0
 		if len(r.buf) > keepBuffer {
@@ -156,7 +179,7 @@ func (r *Reader) fill() error {
 		r.buf, r.end, r.start = to, r.end-r.start, 0
 	}
 	for range 100 {
-		n, err := r.src.Read(r.buf[r.end:])
+		n, err := r.read(r.buf[r.end:])
 		r.end += n
 		switch {
 		case n > 0:
@@ -186,8 +209,6 @@ func (r *Reader) parse() (bool, error) {
 			more, err = r.text()
 		case skipBody:
 			more = r.skip()
-		case skipText:
-			more, err = r.text()
 		case readTrailer:
 			if r.start+r.pos == r.end {
 				return false, nil
@@ -209,7 +230,12 @@ func (r *Reader) parse() (bool, error) {
 }
 
 func (r *Reader) broken(reason string) error {
-	return &ProtocolError{Reason: reason, First: bytes.Clone(r.buf[r.start:min(r.end, r.start+32)])}
+	e := &ProtocolError{Reason: reason, First: bytes.Clone(r.buf[r.start:min(r.end, r.start+32)])}
+	if r.frame.Command == Message {
+		r.frame.base = r.buf[r.start : r.start+r.pos]
+		e.MessageID, _ = r.frame.Lookup("message-id")
+	}
+	return e
 }
 
 var (
@@ -286,27 +312,40 @@ func (r *Reader) header() (more bool, err error) {
 		if n < 0 {
 			return true, nil
 		}
-		line := data[:n]
-		if n > 0 && line[n-1] == '\r' {
-			line = line[:n-1]
-		}
+		line := withoutCR(data[:n])
 		if len(line) == 0 {
 			r.pos += n + 1
 			return false, r.headDone()
 		}
-		colon := bytes.IndexByte(line, ':')
-		if colon <= 0 {
+		h, ok := newHeader(line, r.pos)
+		if !ok {
 			return false, r.broken("a header line has no name or no colon")
 		}
 		if len(r.frame.headers) == r.limits.Headers {
 			return false, r.broken(fmt.Sprintf("a frame has more than %d headers", r.limits.Headers))
 		}
-		r.frame.headers = append(r.frame.headers, headerAt{
-			name: int32(r.pos), colon: int32(r.pos + colon), end: int32(r.pos + len(line)), //nolint:gosec // bounded by Limits.Head
-			escaped: bytes.IndexByte(line, '\\') >= 0,
-		})
+		r.frame.headers = append(r.frame.headers, h)
 		r.pos += n + 1
 	}
+}
+
+func withoutCR(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		return line[:n-1]
+	}
+	return line
+}
+
+// newHeader reads a header line that begins at this offset of its frame.
+func newHeader(line []byte, at int) (headerAt, bool) {
+	colon := bytes.IndexByte(line, ':')
+	if colon <= 0 {
+		return headerAt{}, false
+	}
+	return headerAt{
+		name: int32(at), colon: int32(at + colon), end: int32(at + len(line)), //nolint:gosec // bounded by Limits.Head
+		escaped: bytes.IndexByte(line, '\\') >= 0,
+	}, true
 }
 
 func (r *Reader) headDone() error {
@@ -369,67 +408,5 @@ func (r *Reader) skip() (more bool) {
 		return true
 	}
 	r.state = readTrailer
-	return false
-}
-
-// text looks for the NUL that ends a body without content-length.
-func (r *Reader) text() (more bool, err error) {
-	f := &r.frame
-	for {
-		data := r.buf[r.start:r.end]
-		i := bytes.IndexByte(data[r.scan:], 0)
-		at := r.scan + i
-		if i < 0 {
-			at = len(data)
-		}
-		if r.state == readText && at-r.pos > r.limits.Body {
-			r.state = skipText
-		}
-		if r.state == skipText {
-			// Only what is before the NUL, if there is one, goes.
-			f.Skipped += int64(at - r.pos)
-			if f.Skipped > math.MaxInt32 {
-				return false, r.broken("a body without content-length does not end")
-			}
-			from := r.start + r.pos
-			r.end = from + copy(r.buf[from:], r.buf[r.start+at:r.end])
-			data, at = r.buf[r.start:r.end], r.pos
-		}
-		r.scan = at
-		if i < 0 {
-			return true, nil
-		}
-		if r.trailerLF {
-			if at+1 == len(data) {
-				return true, nil
-			}
-			if data[at+1] != '\n' || !mayFollow(data[at+2:]) {
-				r.scan = at + 1
-				if r.state == skipText {
-					f.Skipped++ // this NUL goes as well
-					r.end = r.start + r.pos + copy(data[r.pos:], data[r.pos+1:])
-					r.scan = r.pos
-				}
-				continue
-			}
-		}
-		r.pos = at
-		f.bodyEnd = at
-		r.state = readTrailer
-		return false, nil
-	}
-}
-
-// mayFollow tells whether b may be what follows a whole frame: nothing yet, a heart-beat, or the next frame.
-func mayFollow(b []byte) bool {
-	if len(b) == 0 || b[0] == '\n' || b[0] == '\r' {
-		return true
-	}
-	for _, c := range [][]byte{commandMessage, commandReceipt, commandError} {
-		n := min(len(b), len(c))
-		if bytes.Equal(b[:n], c[:n]) && (len(b) <= len(c) || b[len(c)] == '\n' || b[len(c)] == '\r') {
-			return true
-		}
-	}
 	return false
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -18,10 +19,19 @@ type got struct {
 	Headers []string // "name=value", decoded
 	Body    string
 	Skipped int64
+
+	Silent, Doubtful bool
 }
 
+// testIdentity is what the tests' frames name; proof is a frame that proves the end of the text before it.
+var testIdentity = identity{subscription: "s", receipts: "r-"}
+
+const proof = "RECEIPT\nreceipt-id:r-9\n\n\x00\n"
+
+var proved = got{Command: Receipt, Headers: []string{"receipt-id=r-9"}}
+
 func dump(f *Frame) got {
-	g := got{Command: f.Command, Body: string(f.Body()), Skipped: f.Skipped}
+	g := got{Command: f.Command, Body: string(f.Body()), Skipped: f.Skipped, Silent: f.Silent, Doubtful: f.Doubtful}
 	for i := range f.Headers() {
 		g.Headers = append(g.Headers, string(AppendUnescaped(nil, f.Name(i)))+"="+string(AppendUnescaped(nil, f.Value(i))))
 	}
@@ -57,12 +67,56 @@ func TestReaderReadsFrames(t *testing.T) {
 		{name: "no headers", in: "ERROR\n\nbroken\x00", want: []got{{Command: Error, Body: "broken"}}},
 		{name: "frames without anything between", in: "RECEIPT\na:1\n\n\x00RECEIPT\na:2\n\n\x00", want: []got{{Command: Receipt, Headers: []string{"a=1"}}, {Command: Receipt, Headers: []string{"a=2"}}}},
 		{
-			name: "NUL in a text of Classic", classic: true, in: "MESSAGE\na:1\n\nx\x00y\x00\x00\n\nRECEIPT\na:2\n\n\x00\n",
-			want: []got{{Command: Message, Headers: []string{"a=1"}, Body: "x\x00y\x00"}, {Command: Receipt, Headers: []string{"a=2"}}},
+			name: "NUL in a text of Classic", classic: true, in: "MESSAGE\na:1\n\nx\x00y\x00\x00\n\nRECEIPT\nreceipt-id:r-2\n\n\x00\n",
+			want: []got{{Command: Message, Headers: []string{"a=1"}, Body: "x\x00y\x00"}, {Command: Receipt, Headers: []string{"receipt-id=r-2"}}},
 		},
 		{
-			name: "NUL at both ends of a text of Classic", classic: true, in: "MESSAGE\na:1\n\n\x00x\x00\x00\nMESSAGE\na:2\n\n\x00\n",
-			want: []got{{Command: Message, Headers: []string{"a=1"}, Body: "\x00x\x00"}, {Command: Message, Headers: []string{"a=2"}}},
+			name: "NUL at both ends of a text of Classic", classic: true, in: "MESSAGE\na:1\n\n\x00x\x00\x00\nMESSAGE\nb:c\nsubscription:s\nd:e\n\n\x00\n" + proof,
+			want: []got{
+				{Command: Message, Headers: []string{"a=1"}, Body: "\x00x\x00"},
+				{Command: Message, Headers: []string{"b=c", "subscription=s", "d=e"}},
+				proved,
+			},
+		},
+		{
+			name: "NUL and newlines in a text of Classic", classic: true,
+			in:   "MESSAGE\na:1\n\nx\x00\ny\x00\n\n\nz\x00\n\n\x00\nMESS\x00\n\r\n\x00\n" + proof,
+			want: []got{{Command: Message, Headers: []string{"a=1"}, Body: "x\x00\ny\x00\n\n\nz\x00\n\n\x00\nMESS\x00\n\r\n"}, proved},
+		},
+		{
+			name: "more newlines than heart-beats in a text of Classic", classic: true,
+			in:   "MESSAGE\na:1\n\nx\x00" + strings.Repeat("\n", 3000) + "\x00\n" + proof,
+			want: []got{{Command: Message, Headers: []string{"a=1"}, Body: "x\x00" + strings.Repeat("\n", 3000)}, proved},
+		},
+		{
+			name: "what looks like frames in a text of Classic", classic: true,
+			in: "MESSAGE\na:1\n\nx\x00\nMESSAGE\nsubscription:guess\n\nforged\x00\nRECEIPT\nreceipt-id:2\n\n\x00\nERROR\n\n\x00\nMESSAGE\na:b\x00\n" + proof,
+			want: []got{{
+				Command: Message, Headers: []string{"a=1"}, Doubtful: true,
+				Body: "x\x00\nMESSAGE\nsubscription:guess\n\nforged\x00\nRECEIPT\nreceipt-id:2\n\n\x00\nERROR\n\n\x00\nMESSAGE\na:b",
+			}, proved},
+		},
+		{
+			name: "an ERROR after a text of Classic, which anybody could have written", classic: true,
+			in: "MESSAGE\na:1\n\nx\x00\nERROR\nmessage:m\n\nb\x00\n" + proof,
+			want: []got{
+				{Command: Message, Headers: []string{"a=1"}, Body: "x", Doubtful: true},
+				{Command: Error, Headers: []string{"message=m"}, Body: "b"},
+				proved,
+			},
+		},
+		{
+			name: "an ERROR after a text of Classic that answers us", classic: true,
+			in: "MESSAGE\na:1\n\nx\x00\nERROR\nmessage:m\nreceipt-id:r-1\n\nb\x00\n" + proof,
+			want: []got{
+				{Command: Message, Headers: []string{"a=1"}, Body: "x"},
+				{Command: Error, Headers: []string{"message=m", "receipt-id=r-1"}, Body: "b"},
+				proved,
+			},
+		},
+		{
+			name: "an ERROR before the end", classic: true, in: "ERROR\nmessage:m\n\nb\x00\n",
+			want: []got{{Command: Error, Headers: []string{"message=m"}, Body: "b", Silent: true}},
 		},
 		{
 			name: "a body over the limit is read past", limits: Limits{Body: 4}, in: "MESSAGE\ncontent-length:9\n\n12345\x00789\x00MESSAGE\na:1\n\n1234\x00",
@@ -73,8 +127,13 @@ func TestReaderReadsFrames(t *testing.T) {
 			want: []got{{Command: Message, Headers: []string{"a=1"}, Skipped: 5}, {Command: Message, Headers: []string{"a=2"}, Body: "1234"}},
 		},
 		{
-			name: "a text over the limit with NUL of Classic", classic: true, limits: Limits{Body: 4}, in: "MESSAGE\na:1\n\n12345\x00789\x00\nMESSAGE\na:2\n\n1234\x00\n",
-			want: []got{{Command: Message, Headers: []string{"a=1"}, Skipped: 9}, {Command: Message, Headers: []string{"a=2"}, Body: "1234"}},
+			name: "a text over the limit with NUL of Classic", classic: true, limits: Limits{Body: 4},
+			in: "MESSAGE\na:1\n\n12345\x00789\x00\nMESSAGE\nsubscription:s\n\n1234\x00\n" + proof,
+			want: []got{
+				{Command: Message, Headers: []string{"a=1"}, Skipped: 9},
+				{Command: Message, Headers: []string{"subscription=s"}, Body: "1234"},
+				proved,
+			},
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -84,7 +143,9 @@ func TestReaderReadsFrames(t *testing.T) {
 				"by halves":    iotest.HalfReader(strings.NewReader(tc.in)),
 			} {
 				r := NewReader(src, tc.limits)
-				r.trailerLF = tc.classic
+				if tc.classic {
+					r.trailerLF, r.ours = true, testIdentity
+				}
 				all, err := readAll(r)
 				if !errors.Is(err, io.EOF) {
 					t.Errorf("%s: %v, want EOF", how, err)
@@ -97,16 +158,70 @@ func TestReaderReadsFrames(t *testing.T) {
 	}
 }
 
-// A NUL and a newline within a text look like the end of the frame; what follows shows that they are not. Only when
-// nothing has followed yet, the text is cut short there.
-func TestReaderReadsOnAfterNULAndNewline(t *testing.T) {
-	r := NewReader(strings.NewReader("MESSAGE\na:1\n\nx\x00\ny\x00\nMESS\x00\nMESSAGE\na:2\n\n\x00\n"), Limits{})
-	r.trailerLF = true
-	all, err := readAll(r)
-	want := []got{{Command: Message, Headers: []string{"a=1"}, Body: "x\x00\ny\x00\nMESS"}, {Command: Message, Headers: []string{"a=2"}}}
-	if diff := cmp.Diff(want, all); diff != "" || !errors.Is(err, io.EOF) {
-		t.Error(diff, err)
+// Where the connection ends after what may be the end of a text, the text may be cut; it comes again.
+func TestReaderKeepsBackATextThatTheEndMayHaveCut(t *testing.T) {
+	for _, in := range []string{"MESSAGE\na:1\n\nx\x00", "MESSAGE\na:1\n\nx\x00\n", "MESSAGE\na:1\n\nx\x00\n\n\n", "MESSAGE\na:1\n\nx\x00\nMESSAGE\nsubscription:"} {
+		r := NewReader(strings.NewReader(in), Limits{})
+		r.trailerLF, r.ours = true, testIdentity
+		if all, err := readAll(r); len(all) != 0 || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%q: %v, %v", in, all, err)
+		}
 	}
+}
+
+// The next frame's head may be larger than is read ahead: then it is refused by itself and is no part of the text.
+func TestReaderEndsATextBeforeAHeadThatIsTooLarge(t *testing.T) {
+	for name, head := range map[string]string{
+		"headers": strings.Repeat("a:b\n", 10), "bytes": "a:" + strings.Repeat("b", 200) + "\n",
+	} {
+		r := NewReader(strings.NewReader("MESSAGE\na:1\n\nx\x00\nMESSAGE\nmessage-id:m\n"+head+"subscription:s\n\n\x00\n"), Limits{Headers: 5, Head: 100})
+		r.trailerLF, r.ours = true, testIdentity
+		all, err := readAll(r)
+		var protocol *ProtocolError
+		if len(all) != 1 || all[0].Body != "x" || all[0].Doubtful || !errors.As(err, &protocol) || protocol.MessageID != "m" {
+			t.Errorf("%s: %v, %v", name, all, err)
+		}
+	}
+}
+
+// A text of any shape costs time in proportion to its length, in pieces of any size.
+func TestReaderTakesLinearTimeForATextOfClassic(t *testing.T) {
+	const size = 5 << 19
+	for name, unit := range map[string]string{
+		"NULs": "\x00", "newlines": "\x00" + strings.Repeat("\n", 1<<20), "ends": "\x00\n", "commands": "\x00\nMESSAGE\n", "heads": "\x00\nMESSAGE\n" + strings.Repeat("a:b\n", 1000),
+		"errors": "\x00\nERROR\n", "blank heads": "\x00\nMESSAGE\n\n",
+	} {
+		for _, limit := range []int{1 << 20, 2 * size} {
+			text := strings.Repeat(unit, size/len(unit))
+			for _, piece := range []int{1448, 4 * size} {
+				r := NewReader(&segments{data: "MESSAGE\na:1\n\n" + text + "\x00\n" + proof, size: piece}, Limits{Body: limit})
+				r.trailerLF, r.ours = true, testIdentity
+				from := time.Now()
+				all, err := readAll(r)
+				if took := time.Since(from); took > 10*time.Second {
+					t.Errorf("%s, limit %d: %v", name, limit, took)
+				}
+				if !errors.Is(err, io.EOF) || len(all) != 2 || int(all[0].Skipped)+len(all[0].Body) != len(text) || (all[0].Skipped > 0) != (len(text) > limit) {
+					t.Errorf("%s, limit %d: %d frames, %v", name, limit, len(all), err)
+				}
+			}
+		}
+	}
+}
+
+// segments gives its data in pieces of one size.
+type segments struct {
+	data string
+	size int
+}
+
+func (s *segments) Read(p []byte) (int, error) {
+	if s.data == "" {
+		return 0, io.EOF
+	}
+	n := copy(p, s.data[:min(s.size, len(s.data))])
+	s.data = s.data[n:]
+	return n, nil
 }
 
 func TestReaderRefuses(t *testing.T) {
@@ -232,8 +347,13 @@ func TestReaderOfASessionCutAnywhere(t *testing.T) {
 	for cut := range len(session) {
 		for _, classic := range []bool{false, true} {
 			r := NewReader(strings.NewReader(session[:cut]), Limits{})
-			r.trailerLF = classic
+			if classic {
+				r.trailerLF, r.ours = true, identity{subscription: "s1", receipts: "1"}
+			}
 			all, err := readAll(r)
+			for i := range all { // an ERROR that ends the session counts
+				all[i].Silent, all[i].Doubtful = false, false
+			}
 			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatalf("cut at %d: %v", cut, err)
 			}

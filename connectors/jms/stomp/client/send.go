@@ -28,7 +28,7 @@ func (c *Conn) Post(build func(dst []byte, receipt string) []byte, done func(err
 		return
 	}
 	c.next++
-	c.out = build(c.out, strconv.FormatUint(c.next, 10))
+	c.out = build(c.out, c.receiptPrefix+strconv.FormatUint(c.next, 10))
 	c.receipts[c.next] = receipt{batch: c.batch, done: done}
 	c.mu.Unlock()
 	c.Kick()
