@@ -500,7 +500,7 @@ func TestARouteLogsALineAMinuteAndItsChangesOfState(t *testing.T) {
 		if fmt.Sprint(states) != "[running stopping stopped]" {
 			t.Errorf("states %v", states)
 		}
-		if n := logs.Len(); n > 13 {
+		if n := logs.Len(); n > 14 {
 			t.Errorf("%d lines in all", n)
 		}
 	})

@@ -240,12 +240,36 @@ func (r *Route) watch(ctx context.Context) {
 			r.poke()
 		case <-tick.C:
 			s := r.Status()
-			r.set.Log.Info("route", zap.String(LogRoute, s.Name), zap.String(LogState, string(s.State)),
-				zap.Uint64("received", s.Counters.Received), zap.Uint64("delivered", s.Counters.Delivered),
-				zap.Uint64("dead_lettered", s.Counters.DeadLettered), zap.Int("in_flight", s.InFlight),
-				zap.Int("held", s.HeldCount), zap.Float64("oldest_seconds", s.OldestUnsettledSeconds))
+			r.set.Log.Info("route", s.logFields()...)
 		}
 	}
+}
+
+// logFields are the fields of the line that tells a minute: what was done on purpose with messages that did not arrive
+// only where there are any.
+func (s *RouteStatus) logFields() []zap.Field {
+	fields := []zap.Field{
+		zap.String(LogRoute, s.Name), zap.String(LogState, string(s.State)),
+		zap.Uint64("received", s.Counters.Received), zap.Uint64("delivered", s.Counters.Delivered),
+		zap.Uint64("dead_lettered", s.Counters.DeadLettered), zap.Int("in_flight", s.InFlight),
+		zap.Int("held", s.HeldCount), zap.Float64("oldest_seconds", s.OldestUnsettledSeconds),
+	}
+	for _, c := range []struct {
+		name string
+		n    uint64
+	}{{"dropped", s.Counters.Dropped}, {"filtered", s.Counters.Filtered}, {"expired", s.Counters.Expired}} {
+		if c.n > 0 {
+			fields = append(fields, zap.Uint64(c.name, c.n))
+		}
+	}
+	return fields
+}
+
+// logStop says what became of the messages that were in flight when the route was told to stop.
+func (r *Route) logStop(before *RouteStatus) {
+	now := r.metrics.counters()
+	r.set.Log.Info("route stopped", zap.String(LogRoute, r.set.Name), zap.Int("in_flight", before.InFlight),
+		zap.Uint64("given_back", now.Released-before.Counters.Released))
 }
 
 // Status returns what the route is doing now. It is safe for concurrent use.

@@ -65,6 +65,8 @@ func (r *Route) receiversEnd(ctx context.Context, force <-chan struct{}) bool {
 func (r *Route) stop(cancelSends context.CancelFunc) error {
 	force := r.force
 	r.ending.Store(true)
+	before := r.Status()
+	defer r.logStop(&before)
 	r.setPhase(StateStopping, nil, 0)
 	if r.stopping.IsZero() {
 		r.stopping = time.Now()

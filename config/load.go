@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
@@ -68,6 +69,10 @@ func Parse(path string, data []byte, opts ...Option) (*Config, error) {
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // the byte order mark of some editors
 	l := newProblemList(path)
+	if at, b := notUTF8(data); at != (position{}) {
+		l.addAt(at, "", fmt.Sprintf("this is no UTF-8: the byte 0x%02x is no character", b), "save the file as UTF-8")
+		return nil, l.err()
+	}
 	if l.tree = parseTree(data, l); l.tree == nil {
 		return nil, l.err()
 	}
@@ -90,6 +95,23 @@ func Parse(path string, data []byte, opts ...Option) (*Config, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// notUTF8 returns the first byte that is no UTF-8, and its place; the zero position: there is none. Latin-1 and UTF-16
+// would be read as something else.
+func notUTF8(data []byte) (position, byte) {
+	line := 0
+	for text := range bytes.Lines(data) {
+		line++
+		for i := 0; i < len(text); {
+			r, size := utf8.DecodeRune(text[i:])
+			if r == utf8.RuneError && size == 1 {
+				return position{line: line, column: i + 1}, text[i]
+			}
+			i += size
+		}
+	}
+	return position{}, 0
 }
 
 // decode reads values, as structure found them right, into the tree with viper.
@@ -170,6 +192,13 @@ func (c *Config) resolvePaths(r *references) {
 	for i := range c.Brokers {
 		t := &c.Brokers[i].TLS
 		paths = append(paths, &t.CAFile, &t.CertFile, &t.KeyFile)
+	}
+	for i := range c.Routes {
+		for j := range c.Routes[i].To {
+			if t := c.Routes[i].To[j].File; t != nil && t.Path != "-" {
+				paths = append(paths, &t.Path)
+			}
+		}
 	}
 	for _, p := range paths {
 		if *p != "" {

@@ -136,14 +136,29 @@ func (r *references) secret(s string) (Secret, error) {
 		literal = false
 	}
 	if !remote {
-		if _, err := r.resolve(context.Background(), parts); err != nil {
+		if _, err := r.reveal(context.Background(), parts); err != nil {
 			return Secret{}, err
 		}
 	}
 	return Secret{
-		reveal:  func(ctx context.Context) (string, error) { return r.resolve(ctx, parts) },
+		reveal:  func(ctx context.Context) (string, error) { return r.reveal(ctx, parts) },
 		literal: literal,
 	}, nil
+}
+
+// reveal is resolve for a secret, which is never empty: a variable that a unit file forgets, or a file that is being
+// written, would else be a refused login, or one without a password.
+func (r *references) reveal(ctx context.Context, parts []part) (string, error) {
+	value, err := r.resolve(ctx, parts)
+	if err != nil || value != "" {
+		return value, err
+	}
+	for _, p := range parts {
+		if p.scheme != "" {
+			return "", fmt.Errorf("${%s:%s} is empty; leave the key out where there is no secret", p.scheme, p.ref)
+		}
+	}
+	return "", nil
 }
 
 func (r *references) resolve(ctx context.Context, parts []part) (string, error) {

@@ -43,9 +43,12 @@ func (s *structure) block(n ast.Node, t reflect.Type, path string) map[string]an
 	values, merged := map[string]any{}, map[string]any{}
 	for _, pair := range pairs {
 		if _, merge := pair.Key.(*ast.MergeKeyNode); merge {
-			if v := s.tree.resolve(pair.Value); v != nil {
-				maps.Copy(merged, s.mergeOf(pair.Key, v, t, path))
+			v := s.tree.resolve(pair.Value)
+			if v == nil {
+				s.addAt(positionOf(pair.Key), path, "<< merges an alias that has no anchor", "write the anchor, &NAME, before it")
+				continue
 			}
+			maps.Copy(merged, s.mergeOf(pair.Key, v, t, path))
 			continue
 		}
 		if key, value := s.pair(pair, known, t, path, seen); value != nil {

@@ -84,7 +84,7 @@ func matchesStars(pattern, name string) bool {
 
 // FileTarget is a file of JSON envelopes, one a line.
 type FileTarget struct {
-	Path   string `mapstructure:"path" required:"true" doc:"the file to append to; \"-\": standard output"`
+	Path   string `mapstructure:"path" required:"true" doc:"the file to append to, relative to this file's folder; \"-\": standard output"`
 	NoSync bool   `mapstructure:"no_sync" doc:"true: don't wait for the disk; a crash of the machine loses the last lines"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -206,7 +207,9 @@ func (v *validator) aws() {
 	a := v.config.AWS
 	v.readable(a.CABundle, "aws.ca_bundle")
 	if a.EndpointURL != "" {
-		if u, err := url.Parse(a.EndpointURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		if strings.Contains(a.EndpointURL, "@") { // not printed: a password may stand there
+			v.add("aws.endpoint_url", "it holds a user or password, which AWS does not take", "write http://HOST:PORT; credentials come from the environment, the profile or a role")
+		} else if u, err := url.Parse(a.EndpointURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			v.add("aws.endpoint_url", fmt.Sprintf("%q is no http:// or https:// URL", a.EndpointURL), "")
 		}
 	}

@@ -80,8 +80,14 @@ func (v *validator) broker(name, path string) {
 	if name == "" || v.config.Broker(name) != nil {
 		return
 	}
+	if v.broken["brokers"] {
+		return // which is reported
+	}
 	var names []string
 	for _, b := range v.config.Brokers {
+		if b.Name == "" {
+			return // it may be the one that is meant, and its mistake is reported
+		}
 		names = append(names, b.Name)
 	}
 	hint := "there are no brokers"

@@ -146,6 +146,10 @@ func TestCheckNamesWhatTheGuaranteeRestsOn(t *testing.T) {
 		{"Artemis", artemisBroker, "queue: q", "", []string{"text and bytes only", "dead-letter address"}, []string{"default-exclusive-queue"}},
 		{"cumulative on Artemis", artemisBroker, "queue: q, acknowledge: cumulative", "", []string{"cumulative is for Classic"}, nil},
 		{"cumulative on Classic", classicBroker, "queue: q, acknowledge: cumulative", "", []string{"every message behind the oldest unfinished one"}, []string{"is for Classic"}},
+		{"what is sent to a broker", classicBroker, "queue: q", "dead_letter: {jms: {broker: mq, queue: d}}", []string{"write rights were not looked at: whether the user may send to queue:d"}, []string{"read rights"}},
+		{"nothing is sent to a broker", classicBroker, "queue: q", "", nil, []string{"write rights", "read rights"}},
+		{"rights on Artemis", artemisBroker, "queue: q", "", []string{"read rights were not looked at: whether the user may consume q"}, []string{"write rights"}},
+		{"rights on a topic", classicBroker, "topic: t", "", []string{"read rights were not looked at"}, nil},
 		{"disabled", classicBroker, "queue: q", "enabled: false", []string{"route is disabled"}, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -57,7 +57,8 @@ type Set struct {
 	budget  *bridge.Budget
 	aws     *aws.Client  // nil until a route needs it
 	store   bridge.Store // of outcomes; nil until a route needs it
-	preview bool         // nothing is sent, so no key is needed
+	logins  jms.Logins
+	preview bool // nothing is sent, so no key is needed
 }
 
 // Close releases what the routes shared, after they have ended.

@@ -89,7 +89,9 @@ func (s *Set) broker(name string) (jms.Broker, error) {
 	if b == nil {
 		return jms.Broker{}, fmt.Errorf("there is no broker %q", name)
 	}
-	return Broker(b)
+	broker, err := Broker(b)
+	broker.Logins = &s.logins
+	return broker, err
 }
 
 // Broker translates a configured broker. Its password is read again at each connect.

@@ -65,6 +65,8 @@ func check(ctx context.Context, o checkOptions, out io.Writer) error {
 	switch {
 	case errors.As(err, &wrong):
 		result.Problems = wrong.Problems
+	case err != nil && o.json:
+		result.Problems = []config.Problem{{File: o.path, Text: err.Error()}}
 	case err != nil:
 		return err
 	case !o.offline:

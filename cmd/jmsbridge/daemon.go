@@ -50,8 +50,12 @@ func (d *daemon) start(ctx context.Context) error {
 	return d.admin.Start(ctx)
 }
 
-// adminCloseTimeout is how long requests to the admin listener may go on at a stop.
-const adminCloseTimeout = time.Second
+// adminCloseTimeout is how long requests to the admin listener may go on at a stop, and adminForcedClose how long after a
+// second signal.
+const (
+	adminCloseTimeout = time.Second
+	adminForcedClose  = 50 * time.Millisecond
+)
 
 // run runs the routes until ctx ends and they have stopped. A second signal forces them.
 func (d *daemon) run(ctx context.Context) error {
@@ -73,7 +77,13 @@ func (d *daemon) run(ctx context.Context) error {
 	err := d.runRoutes(ctx, force)
 	stopWatch()
 	watching.Wait()
-	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), adminCloseTimeout)
+	limit := adminCloseTimeout
+	select {
+	case <-force:
+		limit = adminForcedClose
+	default:
+	}
+	closeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	return errors.Join(err, d.admin.Close(closeCtx))
 }
@@ -98,11 +108,11 @@ func (d *daemon) runRoutes(ctx context.Context, force <-chan struct{}) error {
 }
 
 // secondSignal returns a channel that is closed at the second signal of the process: the first has ended ctx. release
-// ends the waiting.
+// ends the waiting. The second one ends the process soon, whatever does not heed it.
 func secondSignal(ctx context.Context) (force <-chan struct{}, release func()) {
 	forced, released := make(chan struct{}), make(chan struct{})
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, stopSignals()...)
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
 		for range 2 {
@@ -112,6 +122,7 @@ func secondSignal(ctx context.Context) (force <-chan struct{}, release func()) {
 				return
 			}
 		}
+		time.AfterFunc(forcedEnd, func() { os.Exit(exitFailed) }) //nolint:forbidigo // main may be what blocks
 		<-ctx.Done()
 		close(forced)
 	})
@@ -120,4 +131,25 @@ func secondSignal(ctx context.Context) (force <-chan struct{}, release func()) {
 		close(released)
 		waiting.Wait()
 	}
+}
+
+// forcedEnd is how long the process may go on after the second signal.
+const forcedEnd = 950 * time.Millisecond
+
+// stopSignals are the signals that stop the daemon: SIGHUP too, which a terminal or a session sends when it goes away,
+// unless it is ignored, as nohup has it.
+func stopSignals() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// orHangup returns a context that ends at a SIGHUP too. Who has started the process has seen to the other signals.
+func orHangup(ctx context.Context) (context.Context, context.CancelFunc) {
+	if signal.Ignored(syscall.SIGHUP) {
+		return context.WithCancel(ctx)
+	}
+	return signal.NotifyContext(ctx, syscall.SIGHUP)
 }

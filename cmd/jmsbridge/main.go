@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,9 +32,24 @@ func runCommand(ctx context.Context, root *cobra.Command, args []string) int {
 	err := root.ExecuteContext(ctx)
 	code, silent := exitCode(err)
 	if !silent {
-		fmt.Fprintf(root.ErrOrStderr(), "jmsbridge: %s\n", printableLines(err.Error()))
+		complain(root.ErrOrStderr(), fmt.Sprintf("jmsbridge: %s\n", printableLines(err.Error())))
 	}
 	return code
+}
+
+// complain prints the last words of the program. Nobody may be reading: it waits a little, and leaves the write behind.
+func complain(to io.Writer, text string) {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		_, _ = io.WriteString(to, text) // there is nowhere else to say that it failed
+	}()
+	limit := time.NewTimer(logFlush)
+	defer limit.Stop()
+	select {
+	case <-said:
+	case <-limit.C:
+	}
 }
 
 func newRootCommand(in io.Reader, out, errs io.Writer) *cobra.Command {
@@ -45,9 +61,11 @@ A message is settled at the broker only after its target, or a dead letter, has 
 		Example: `  jmsbridge demo                      # see it work: no account, no broker, no configuration
   jmsbridge check -c bridge.yaml      # look at everything, move nothing
   jmsbridge run -c bridge.yaml        # the daemon`,
+		Version:       versionLine(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.SetVersionTemplate("jmsbridge {{.Version}}\n")
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)
@@ -55,6 +73,7 @@ A message is settled at the broker only after its target, or a dead letter, has 
 		return usage(fmt.Errorf("%w; see '%s --help'", err, c.CommandPath()))
 	})
 	root.AddCommand(newDemoCommand(demo.Run), newRunCommand(), newCheckCommand(), newTestCommand(), newSendCommand(), newReceiveCommand(), newSchemaCommand(), newVersionCommand())
+	root.InitDefaultVersionFlag() // so that it is listed
 	addCobraCommands(root)
 	failAll(root)
 	return root

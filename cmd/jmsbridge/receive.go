@@ -70,6 +70,8 @@ func runReceive(c *cobra.Command, f *receiveFlags, destination string) error {
 		return err
 	}
 	switch {
+	case f.subscription != "" && f.client == "":
+		return usage(errors.New("--subscription needs --client-id: the broker knows a durable subscription by both"))
 	case f.wait < 0:
 		return usage(errors.New("--wait must not be negative"))
 	case f.max < 0 || f.max == 0 && !f.consume:
@@ -128,7 +130,7 @@ func (r *receiver) run(ctx context.Context) (err error) {
 	for r.max == 0 || r.printed+r.unsettledHeld() < r.max {
 		batch, err := r.receive(ctx)
 		for _, d := range batch {
-			if err := r.take(d); err != nil {
+			if err := r.take(ctx, d); err != nil {
 				return err
 			}
 		}
@@ -171,7 +173,7 @@ func (r *receiver) receive(ctx context.Context) ([]*bridge.Delivery, error) {
 }
 
 // take prints one message and settles it where that was asked for.
-func (r *receiver) take(d *bridge.Delivery) error {
+func (r *receiver) take(ctx context.Context, d *bridge.Delivery) error {
 	if d.Hold != nil {
 		r.unsettled++
 		fmt.Fprintf(r.errs, "message %s is left alone: %s\n", printable(d.Message.ID), printable(d.Hold.Error()))
@@ -183,7 +185,7 @@ func (r *receiver) take(d *bridge.Delivery) error {
 		fmt.Fprintf(r.errs, "message %s is left alone: %s\n", printable(d.Message.ID), printable(err.Error()))
 		return nil
 	}
-	if _, err := r.out.Write(append(line, '\n')); err != nil { // not buffered: it is out before the message is settled
+	if err := writeWithin(ctx, r.out, append(line, '\n')); err != nil { // not buffered: it is out before the message is settled
 		r.unsettled++
 		return fmt.Errorf("writing a message: %w", err)
 	}

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -24,8 +26,8 @@ func newRunCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Run the daemon: move messages until it is told to stop",
-		Long: `Run the routes of a configuration until SIGTERM or SIGINT. The first signal stops receiving, finishes what is in
-flight within each route's drain time and gives the rest back to the broker; a second one gives up at once.
+		Long: `Run the routes of a configuration until SIGTERM, SIGINT or SIGHUP. The first signal stops receiving, finishes what is
+in flight within each route's drain time and gives the rest back to the broker; a second one ends it within a second.
 
 Faults of brokers and targets don't end it: each route waits, tries again and says so in its log and at /status.
 Exit code: 0 stopped in order, 1 something could not be closed in time, 2 wrong usage or configuration.`,
@@ -46,13 +48,24 @@ Exit code: 0 stopped in order, 1 something could not be closed in time, 2 wrong 
 
 // runDaemon runs every enabled route of the configuration until ctx ends.
 func runDaemon(ctx context.Context, cfg *config.Config, logTo io.Writer) error {
-	log, err := newLogger(cfg.Log, logTo)
+	// A reader of the log or of standard output that goes away is an error of that write, not the end of the process.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, release := orHangup(ctx)
+	defer release()
+	lines := newLogWriter(logTo, logBacklog)
+	defer lines.close()
+	log, err := newLogger(cfg.Log, lines)
 	if err != nil {
 		return usage(err)
 	}
-	defer func() { _ = log.Sync() }() // standard error can't be synced everywhere, and nothing is left to do about it
+	lines.dropped = func(n uint64) {
+		log.Error("log lines were dropped, because they were not read", zap.Uint64(bridge.LogCount, n))
+	}
 	limitMemory(cfg)
 	registry := newRegistry()
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "jmsbridge_log_lines_dropped_total", Help: "Lines of the log that were dropped because nobody read them.",
+	}, func() float64 { return float64(lines.droppedLines()) }))
 	set := connectors.NewSet(cfg, log, bridge.NewMetrics(registry))
 	defer func() { _ = set.Close() }() // the routes have ended
 	routes, err := set.Routes()

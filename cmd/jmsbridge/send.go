@@ -72,12 +72,14 @@ func runSend(c *cobra.Command, f *sendFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	next, closeInput, err := f.message.open(args[1:], c.InOrStdin(), f.count)
+	in, err := within(c.Context(), "opening the input", func() (*input, error) { // a pipe waits for its writer
+		return f.message.open(c.Context(), args[1:], c.InOrStdin(), f.count)
+	})
 	if err != nil {
 		return err
 	}
-	defer closeInput()
-	s := &sender{to: to, rate: f.rate, timeout: f.timeout, next: next}
+	defer in.close()
+	s := &sender{to: to, rate: f.rate, timeout: f.timeout, next: in.next}
 	err = s.run(c.Context(), broker)
 	if err != nil {
 		return failed(fmt.Errorf("sending to %s: %w; the broker has confirmed %d messages", to, err, s.sent))

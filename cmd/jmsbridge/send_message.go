@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -55,51 +56,62 @@ func (f *messageFlags) register(c *cobra.Command) {
 	}
 }
 
-// open returns a function that returns message after message, then io.EOF, and one that closes the input.
-func (f *messageFlags) open(body []string, in io.Reader, count int) (next func() (*bridge.Message, error), closeInput func(), err error) {
-	closeInput = func() {}
+// input is where the messages come from: next returns one after the other, then io.EOF.
+type input struct {
+	next  func() (*bridge.Message, error)
+	close func()
+}
+
+// open opens the input and reads the body. Its reads end with ctx.
+func (f *messageFlags) open(ctx context.Context, body []string, in io.Reader, count int) (*input, error) {
 	m, err := f.message()
 	if err != nil {
-		return nil, closeInput, usage(err)
+		return nil, usage(err)
 	}
 	if len(body) > 0 && f.file != "" {
-		return nil, closeInput, usage(errors.New("the body is either an argument or --file"))
+		return nil, usage(errors.New("the body is either an argument or --file"))
 	}
 	if f.bodyType == "none" && (len(body) > 0 || f.file != "") {
-		return nil, closeInput, usage(errors.New("--body-type none has no body"))
+		return nil, usage(errors.New("--body-type none has no body"))
 	}
+	closeInput := func() {}
 	switch {
 	case len(body) > 0:
 		in = strings.NewReader(body[0])
 	case f.file != "" && f.file != "-":
 		file, err := os.Open(f.file)
 		if err != nil {
-			return nil, closeInput, usage(fmt.Errorf("opening the body: %w", err))
+			return nil, usage(fmt.Errorf("opening the body: %w", err))
 		}
 		in, closeInput = file, func() { _ = file.Close() }
 	}
+	in = &ctxReader{ctx: ctx, from: in}
 	if f.envelope {
-		return envelopes(in), closeInput, nil
+		return &input{next: envelopes(in), close: closeInput}, nil
 	}
 	if f.bodyType != "none" {
 		if m.Body, err = f.readBody(in); err != nil {
 			closeInput()
-			return nil, func() {}, err
+			return nil, err
 		}
 	}
-	left := count
+	return &input{next: f.repeat(m, count), close: closeInput}, nil
+}
+
+// repeat returns m so many times.
+func (f *messageFlags) repeat(m *bridge.Message, count int) func() (*bridge.Message, error) {
 	return func() (*bridge.Message, error) {
-		if left == 0 {
+		if count == 0 {
 			return nil, io.EOF
 		}
-		left--
+		count--
 		if f.expiresIn == 0 {
 			return m, nil
 		}
 		one := *m
 		one.Expiration = time.Now().Add(f.expiresIn)
 		return &one, nil
-	}, closeInput, nil
+	}
 }
 
 // message returns the message without its body. An error is wrong usage.

@@ -177,7 +177,7 @@ func TestWrongUsageOfSendAndReceive(t *testing.T) {
 		{"receive queue:q --max 101 --url " + url, "at most 100"},
 		{"receive queue:q --max 0 --url " + url, "--consume"},
 		{"receive queue:q --wait -1s --url " + url, "--wait"},
-		{"receive topic:t --subscription s --url " + url, "client id"},
+		{"receive topic:t --subscription s --url " + url, "--client-id"},
 		{"receive queue:q --frob", "frob"},
 	} {
 		code, out, errs := execute(t.Context(), strings.NewReader("{}"), strings.Fields(tc.args)...)

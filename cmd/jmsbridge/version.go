@@ -18,11 +18,15 @@ func newVersionCommand() *cobra.Command {
 		Example: "  jmsbridge version",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(c.OutOrStdout(), "jmsbridge %s %s %s/%s\n",
-				buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprintf(c.OutOrStdout(), "jmsbridge %s\n", versionLine())
 			return err
 		},
 	}
+}
+
+// versionLine is what version and --version say.
+func versionLine() string {
+	return fmt.Sprintf("%s %s %s/%s", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // buildVersion returns the release's version, else the module's, else the commit it was built from, else "devel".

@@ -31,6 +31,8 @@ func (s *Sink) Inspect(context.Context) (bridge.Inspection, error) {
 		return found, fmt.Errorf("looking at %s: %w", s.settings.Path, classed(err))
 	case info.IsDir():
 		return found, fmt.Errorf("looking at %s: %w", s.settings.Path, classed(unix.EISDIR))
+	case info.Mode()&fs.ModeNamedPipe != 0:
+		return found, fmt.Errorf("looking at %s: %w", s.settings.Path, classed(errPipe))
 	default:
 		if err := unix.Access(s.settings.Path, unix.W_OK); err != nil {
 			return found, fmt.Errorf("looking at %s: %w", s.settings.Path, classed(err))

@@ -356,6 +356,20 @@ func TestInspectChangesNothing(t *testing.T) {
 	}
 }
 
+func TestInspectRefusesANamedPipeAsConnectDoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewSink(SinkSettings{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Inspect(t.Context()); bridge.ClassOf(err) != bridge.Fatal || bridge.AsError(err).Code != "named_pipe" {
+		t.Errorf("the inspection gives %v", err)
+	}
+}
+
 // stuck is a reader of standard output that doesn't read.
 type stuck struct {
 	mu      sync.Mutex

@@ -28,6 +28,8 @@ type Broker struct {
 	// nil, or both empty: none are sent.
 	Credentials func(ctx context.Context) (username, password string, err error)
 	TLS         TLS
+	// Logins paces the logins of all connections that share it; nil: nobody does.
+	Logins *Logins
 	// AllowPlaintext allows connections without TLS to addresses that are not loopback.
 	AllowPlaintext bool
 	// ClientID is the JMS client id of the connection; "" when none is needed.

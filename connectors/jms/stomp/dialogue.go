@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/connectors/jms"
@@ -22,6 +23,24 @@ func dialogue(ctx context.Context, b jms.Broker, nc net.Conn, e jms.Endpoint, cf
 			return nil, &bridge.Error{Class: bridge.Fatal, Err: fmt.Errorf("reading the broker's credentials: %w", err)}
 		}
 	}
+	var conn *client.Conn
+	err := b.Logins.Attempt(ctx, e.Address(), cfg.Login, cfg.Passcode, func() (time.Duration, error) {
+		var err error
+		if conn, err = open(ctx, b, nc, e, cfg, start); err != nil {
+			return bridge.AsError(err).After, err
+		}
+		return 0, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// open speaks CONNECT, and a second time where the broker may have read the password otherwise.
+func open(ctx context.Context, b jms.Broker, nc net.Conn, e jms.Endpoint, cfg client.Config,
+	start func(*client.Conn) client.Handler,
+) (*client.Conn, error) {
 	conn, err := client.Open(ctx, nc, cfg, start)
 	if err != nil && !cfg.EscapeLogin && mayWantEscapes(cfg, err) {
 		// A refused login costs one more, at once and only once, for the few passwords that Classic reads differently.

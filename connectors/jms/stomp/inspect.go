@@ -73,7 +73,7 @@ func (s *Source) Inspect(ctx context.Context) (bridge.Inspection, error) {
 	}
 	defer p.close(ctx)
 	found.Warnings = append(found.Warnings, s.warnings(p.conn.Kind())...)
-	if p.conn.Kind() != client.Classic || s.set.Destination.Kind != bridge.Queue || s.set.Exclusive {
+	if !s.looksAtRights(p.conn.Kind()) {
 		return found, nil
 	}
 	err = p.conn.Request(ctx, func(dst []byte, receipt string) []byte {
@@ -96,6 +96,12 @@ func (s *Source) Inspect(ctx context.Context) (bridge.Inspection, error) {
 	return found, nil
 }
 
+// looksAtRights tells whether a subscription can be tried without taking anything: a consumer of a topic would get or
+// create a subscription, an exclusive one would stand in line, and Artemis has no window that is closed for sure.
+func (s *Source) looksAtRights(kind client.Kind) bool {
+	return kind == client.Classic && s.set.Destination.Kind == bridge.Queue && !s.set.Exclusive
+}
+
 func (s *Source) warnings(kind client.Kind) []bridge.Warning {
 	var all []bridge.Warning
 	warn := func(text, remedy string) { all = append(all, bridge.Warning{Text: text, Remedy: remedy}) }
@@ -111,6 +117,8 @@ func (s *Source) warnings(kind client.Kind) []bridge.Warning {
 			"consume queues with other bodies over AMQP or OpenWire")
 		warn("when a connection is lost, Artemis counts a delivery of the first unsettled message, and after max-delivery-attempts (10) dead-letters it, or discards it where the address has no dead-letter address",
 			"set a dead-letter address with a queue for "+name)
+		warn("read rights were not looked at: whether the user may consume "+name+" shows only when it is consumed",
+			"give the user CONSUME and, where the queue is not there yet, the CREATE permissions")
 		if s.set.Exclusive {
 			warn("order over the whole queue holds only while one connection consumes it",
 				"set default-exclusive-queue on the address")
@@ -119,6 +127,9 @@ func (s *Source) warnings(kind client.Kind) []bridge.Warning {
 			warn(name+" is Classic's syntax, which means nothing to Artemis", "write # for >, and ADDRESS::QUEUE for a virtual topic's queue")
 		}
 	case client.Classic:
+		if !s.looksAtRights(kind) {
+			warn("read rights were not looked at: whether the user may consume "+name+" shows only when it is consumed", "give the user the right to read from it")
+		}
 		warn("Classic shows no message groups over STOMP", "name a property that groups: group_id: \"${.properties.NAME}\"")
 		if !s.set.EmptyBodyText {
 			warn("a message without body is held: it may be a Map, Stream or Object, which Classic sends as nothing over STOMP",
@@ -147,6 +158,12 @@ func (s *Sink) Inspect(ctx context.Context) (bridge.Inspection, error) {
 	warn := func(text, remedy string) {
 		found.Warnings = append(found.Warnings, bridge.Warning{Text: text, Remedy: remedy})
 	}
+	to := "the destinations that messages choose"
+	if s.set.Route == nil {
+		to = s.set.Destination.String()
+	}
+	warn("write rights were not looked at: whether the user may send to "+to+" shows only when something is sent",
+		"give the user the right to write there (on Classic also to create it, on Artemis SEND and, where it is not there yet, the CREATE permissions), and send a test message")
 	warn("STOMP carries Text and Bytes only: messages with Map, Stream or Object bodies are refused", "")
 	warn("STOMP carries no types of properties: other consumers see strings, a jmsbridge source reads the types back", "")
 	if p.conn.Kind() == client.Artemis {
