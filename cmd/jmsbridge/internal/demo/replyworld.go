@@ -196,7 +196,7 @@ func (w *replyWorld) respond(ctx context.Context) error {
 
 func unlessEnded(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // the end of ctx is no failure
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
