@@ -392,8 +392,8 @@ func TestTheWindowBoundsMessagesOverSeveralSources(t *testing.T) {
 func TestSettingsThatCanNotWorkAreRefused(t *testing.T) {
 	sink, source := newSimTarget(Limits{}), []Source{&simSource{b: newSimBroker()}}
 	dead, one := &PipelineSettings{Sink: sink}, []TargetSettings{{Sink: sink}}
-	make := func(*Message, *Message, time.Time) (*Message, error) { return nil, nil }
-	reply := &ReplySettings{PipelineSettings: *dead, Make: make}
+	maker := func(*Message, *Message, time.Time) (*Message, error) { return nil, nil }
+	reply := &ReplySettings{PipelineSettings: *dead, Make: maker}
 	many := []TargetSettings{}
 	for i := range maxTargets + 1 {
 		many = append(many, TargetSettings{Name: fmt.Sprint(i), Sink: sink})

@@ -246,7 +246,7 @@ func (w *simWorld) targetFault(batch []Outgoing) simFault {
 			f.partial[i] = &Error{Class: Permanent, Code: "Poison", Err: errors.New("a poisonous message")}
 		}
 	}
-	if err, found := w.slyFault(batch); found {
+	if found, err := w.slyFault(batch); found {
 		f.err, f.partial = err, nil
 		return f
 	}

@@ -262,12 +262,12 @@ func (w *simWorld) judgeReplies() {
 }
 
 // slyFault finds the one message of a call that is the cause and does not show itself: the engine has to halve.
-func (w *simWorld) slyFault(batch []Outgoing) (error, bool) {
+func (w *simWorld) slyFault(batch []Outgoing) (bool, error) {
 	for i := range batch {
 		if w.sly[batch[i].Message.Key] && len(batch) > 1 {
 			w.fire("one of a call, nobody knows which")
-			return &Error{Class: Suspect, Code: "FunctionError", Err: errors.New("one of them")}, true
+			return true, &Error{Class: Suspect, Code: "FunctionError", Err: errors.New("one of them")}
 		}
 	}
-	return nil, false
+	return false, nil
 }

@@ -134,9 +134,6 @@ func serviceOf(t *config.Target) string {
 	}
 }
 
-// usesAWS tells whether a target is one of AWS's.
-func usesAWS(t *config.Target) bool { return t.SQS != nil || t.Lambda != nil || t.EventBridge != nil }
-
 func (s *Set) target(r *config.Route, t *config.Target) (bridge.Sink, error) {
 	switch {
 	case t.SQS != nil:

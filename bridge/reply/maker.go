@@ -137,7 +137,8 @@ func gateway(b bridge.Body) (bridge.Body, error) {
 	}
 	var text string
 	var encoded bool
-	if json.Unmarshal(fields["isBase64Encoded"], &encoded) != nil || json.Unmarshal(fields["body"], &text) != nil {
+	told := json.Unmarshal(fields["isBase64Encoded"], &encoded) == nil && json.Unmarshal(fields["body"], &text) == nil
+	if !told {
 		return b, nil
 	}
 	if !encoded {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
 )
@@ -20,8 +21,8 @@ const (
 
 // The buckets: records by key (eight bytes of expiry, then the value), and keys by expiry.
 var (
-	records = []byte("records") //nolint:gochecknoglobals // a name, never changed
-	expiry  = []byte("expiry")  //nolint:gochecknoglobals // a name, never changed
+	records = []byte("records")
+	expiry  = []byte("expiry")
 )
 
 // Bolt is a store in a file. One process at a time has it open.
@@ -37,7 +38,7 @@ func OpenBolt(path string) (*Bolt, error) {
 	}
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout})
 	switch {
-	case errors.Is(err, bbolt.ErrTimeout):
+	case errors.Is(err, berrors.ErrTimeout):
 		return fail(errors.New("another process has it open"), "stop that process, or give each a file of its own")
 	case err != nil:
 		return fail(err, "check the path and its rights; a damaged file has to be moved away by hand")
@@ -95,7 +96,7 @@ func live(record []byte, now time.Time) []byte {
 // sweep removes some of what has expired.
 func sweep(all, byTime *bbolt.Bucket, now time.Time) error {
 	c := byTime.Cursor()
-	for n := 0; n < sweepMost; n++ {
+	for range sweepMost {
 		k, _ := c.First()
 		if len(k) < 8 || now.Before(time.UnixMilli(int64(binary.BigEndian.Uint64(k)))) {
 			return nil

@@ -13,17 +13,19 @@ const (
 	eventsService = "events"
 )
 
-// eventActions are the EventBridge actions that are served.
-var eventActions = map[string]func(*call) (any, *apiError){
-	"PutEvents":        (*call).putEvents,
-	"CreateEventBus":   (*call).createEventBus,
-	"DescribeEventBus": (*call).describeEventBus,
-	"DeleteEventBus":   (*call).deleteEventBus,
-	"PutRule":          (*call).putEventRule,
-	"DeleteRule":       (*call).deleteEventRule,
-	"ListRules":        (*call).listEventRules,
-	"PutTargets":       (*call).putEventTargets,
-	"RemoveTargets":    (*call).removeEventTargets,
+// eventActions returns the EventBridge actions that are served.
+func eventActions() map[string]func(*call) (any, *apiError) {
+	return map[string]func(*call) (any, *apiError){
+		"PutEvents":        (*call).putEvents,
+		"CreateEventBus":   (*call).createEventBus,
+		"DescribeEventBus": (*call).describeEventBus,
+		"DeleteEventBus":   (*call).deleteEventBus,
+		"PutRule":          (*call).putEventRule,
+		"DeleteRule":       (*call).deleteEventRule,
+		"ListRules":        (*call).listEventRules,
+		"PutTargets":       (*call).putEventTargets,
+		"RemoveTargets":    (*call).removeEventTargets,
+	}
 }
 
 func eventsError(kind, format string, a ...any) *apiError {
@@ -81,7 +83,7 @@ func (c *call) runEvents(r *http.Request) (any, *apiError) {
 	if scope := r.Header.Get("Authorization"); c.who.ID != "" && !strings.Contains(scope, "/"+eventsService+"/aws4_request") {
 		return nil, coralError("InvalidSignatureException", "InvalidSignatureException", "Credential should be scoped to correct service: 'events'.")
 	}
-	run, ok := eventActions[c.action]
+	run, ok := eventActions()[c.action]
 	if !ok {
 		return nil, &apiError{namespace: nsCoral, kind: "UnknownOperationException", code: "UnknownOperationException", status: 400}
 	}

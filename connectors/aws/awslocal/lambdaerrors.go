@@ -5,44 +5,46 @@ import (
 	"net/http"
 )
 
-// lambdaStatus are the statuses of Lambda's errors (API reference, "Invoke", errors); what is missing has 400.
-var lambdaStatus = map[string]int{
-	"DurableExecutionAlreadyStartedException":  http.StatusConflict,
-	"EC2AccessDeniedException":                 http.StatusBadGateway,
-	"EC2ThrottledException":                    http.StatusBadGateway,
-	"EC2UnexpectedException":                   http.StatusBadGateway,
-	"EFSIOException":                           http.StatusGone,
-	"EFSMountConnectivityException":            http.StatusRequestTimeout,
-	"EFSMountFailureException":                 http.StatusForbidden,
-	"EFSMountTimeoutException":                 http.StatusRequestTimeout,
-	"ENILimitReachedException":                 http.StatusBadGateway,
-	"ENINotReadyException":                     http.StatusBadGateway,
-	"InvalidRuntimeException":                  http.StatusBadGateway,
-	"InvalidSecurityGroupIDException":          http.StatusBadGateway,
-	"InvalidSubnetIDException":                 http.StatusBadGateway,
-	"InvalidZipFileException":                  http.StatusBadGateway,
-	"KMSAccessDeniedException":                 http.StatusBadGateway,
-	"KMSDisabledException":                     http.StatusBadGateway,
-	"KMSInvalidStateException":                 http.StatusBadGateway,
-	"KMSNotFoundException":                     http.StatusBadGateway,
-	"RequestTooLargeException":                 http.StatusRequestEntityTooLarge,
-	"ResourceConflictException":                http.StatusConflict,
-	"ResourceNotFoundException":                http.StatusNotFound,
-	"ResourceNotReadyException":                http.StatusBadGateway,
-	"S3FilesMountConnectivityException":        http.StatusRequestTimeout,
-	"S3FilesMountFailureException":             http.StatusForbidden,
-	"S3FilesMountTimeoutException":             http.StatusRequestTimeout,
-	"SerializedRequestEntityTooLargeException": http.StatusRequestEntityTooLarge,
-	"ServiceException":                         http.StatusInternalServerError,
-	"ServiceUnavailableException":              http.StatusServiceUnavailable,
-	"SnapStartNotReadyException":               http.StatusConflict,
-	"SnapStartTimeoutException":                http.StatusRequestTimeout,
-	"SubnetIPAddressLimitReachedException":     http.StatusBadGateway,
-	"TooManyRequestsException":                 http.StatusTooManyRequests,
-	"UnsupportedMediaTypeException":            http.StatusUnsupportedMediaType,
-	"AccessDeniedException":                    http.StatusForbidden,
-	"ExpiredTokenException":                    http.StatusForbidden,
-	"UnrecognizedClientException":              http.StatusForbidden,
+// lambdaStatus returns the statuses of Lambda's errors (API reference, "Invoke", errors); what is missing has 400.
+func lambdaStatus() map[string]int {
+	return map[string]int{
+		"DurableExecutionAlreadyStartedException":  http.StatusConflict,
+		"EC2AccessDeniedException":                 http.StatusBadGateway,
+		"EC2ThrottledException":                    http.StatusBadGateway,
+		"EC2UnexpectedException":                   http.StatusBadGateway,
+		"EFSIOException":                           http.StatusGone,
+		"EFSMountConnectivityException":            http.StatusRequestTimeout,
+		"EFSMountFailureException":                 http.StatusForbidden,
+		"EFSMountTimeoutException":                 http.StatusRequestTimeout,
+		"ENILimitReachedException":                 http.StatusBadGateway,
+		"ENINotReadyException":                     http.StatusBadGateway,
+		"InvalidRuntimeException":                  http.StatusBadGateway,
+		"InvalidSecurityGroupIDException":          http.StatusBadGateway,
+		"InvalidSubnetIDException":                 http.StatusBadGateway,
+		"InvalidZipFileException":                  http.StatusBadGateway,
+		"KMSAccessDeniedException":                 http.StatusBadGateway,
+		"KMSDisabledException":                     http.StatusBadGateway,
+		"KMSInvalidStateException":                 http.StatusBadGateway,
+		"KMSNotFoundException":                     http.StatusBadGateway,
+		"RequestTooLargeException":                 http.StatusRequestEntityTooLarge,
+		"ResourceConflictException":                http.StatusConflict,
+		"ResourceNotFoundException":                http.StatusNotFound,
+		"ResourceNotReadyException":                http.StatusBadGateway,
+		"S3FilesMountConnectivityException":        http.StatusRequestTimeout,
+		"S3FilesMountFailureException":             http.StatusForbidden,
+		"S3FilesMountTimeoutException":             http.StatusRequestTimeout,
+		"SerializedRequestEntityTooLargeException": http.StatusRequestEntityTooLarge,
+		"ServiceException":                         http.StatusInternalServerError,
+		"ServiceUnavailableException":              http.StatusServiceUnavailable,
+		"SnapStartNotReadyException":               http.StatusConflict,
+		"SnapStartTimeoutException":                http.StatusRequestTimeout,
+		"SubnetIPAddressLimitReachedException":     http.StatusBadGateway,
+		"TooManyRequestsException":                 http.StatusTooManyRequests,
+		"UnsupportedMediaTypeException":            http.StatusUnsupportedMediaType,
+		"AccessDeniedException":                    http.StatusForbidden,
+		"ExpiredTokenException":                    http.StatusForbidden,
+		"UnrecognizedClientException":              http.StatusForbidden,
+	}
 }
 
 const (
@@ -52,7 +54,7 @@ const (
 
 // lambdaError is an error of Lambda's.
 func lambdaError(kind, message string) *apiError {
-	status, ok := lambdaStatus[kind]
+	status, ok := lambdaStatus()[kind]
 	if !ok {
 		status = http.StatusBadRequest
 	}

@@ -22,7 +22,7 @@ const (
 )
 
 // logMark, on a line of its own, is written by us behind what a program has written. A program has no reason to write it.
-var logMark = []byte("\x00awslocal-mark\x00\n")
+const logMark = "\x00awslocal-mark\x00\n"
 
 // process is a program that speaks the Runtime API; it has a listener of its own, which tells it from its siblings.
 type process struct {
@@ -235,7 +235,7 @@ func (p *process) readLog(read *os.File) {
 	r := bufio.NewReaderSize(read, 64<<10)
 	for {
 		line, err := r.ReadSlice('\n')
-		if rest, ok := bytes.CutSuffix(line, logMark); ok {
+		if rest, ok := bytes.CutSuffix(line, []byte(logMark)); ok {
 			_, _ = p.out.Write(rest)
 			select {
 			case p.marked <- struct{}{}:
@@ -256,7 +256,7 @@ func (p *process) drain() {
 	case <-p.marked: // of a wait that was given up
 	default:
 	}
-	if _, err := p.pipe.Write(logMark); err != nil {
+	if _, err := p.pipe.WriteString(logMark); err != nil {
 		return // it has ended
 	}
 	timer := time.NewTimer(logWait)

@@ -29,7 +29,7 @@ type work struct {
 	places                         []int
 }
 
-var works = sync.Pool{New: func() any { return &work{} }} //nolint:gochecknoglobals // a pool has no state of its own
+var works = sync.Pool{New: func() any { return &work{} }}
 
 const (
 	maxDetailType = 128
