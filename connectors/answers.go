@@ -126,7 +126,7 @@ func (s *Set) replySink(r *config.Route) (bridge.Sink, error) {
 // answersOverSQS makes the target ask, and the route that takes the answers back.
 func (s *Set) answersOverSQS(parts *Parts, target *bridge.TargetSettings, maker *reply.Maker) error {
 	r, p := parts.Route, parts.Route.Reply
-	sealer, err := sealerOf(p)
+	sealer, err := s.sealer(p)
 	if err != nil {
 		return err
 	}

@@ -24,3 +24,12 @@ func (a around) Remarks() []string {
 	}
 	return nil
 }
+
+// Preview is the inner sink's.
+func (a around) Preview(o *bridge.Outgoing) (any, error) {
+	p, ok := a.Sink.(Previewer)
+	if !ok {
+		return nil, errNoPreview
+	}
+	return p.Preview(o)
+}

@@ -58,6 +58,7 @@ type Set struct {
 	aws     *aws.Client  // nil until a route needs it
 	store   bridge.Store // of outcomes; nil until a route needs it
 	logins  jms.Logins
+	preview bool // nothing is sent, so no key is needed
 }
 
 // Close releases what the routes shared, after they have ended.
@@ -78,6 +79,9 @@ func NewSet(c *config.Config, log *zap.Logger, metrics *bridge.Metrics) *Set {
 	}
 	return &Set{config: c, log: log, metrics: metrics, budget: bridge.NewBudget(int64(c.Limits.Memory))}
 }
+
+// UseAWS has the routes reach AWS by a client that is there already. The Set closes it.
+func (s *Set) UseAWS(c *aws.Client) { s.aws = c }
 
 // Routes returns every enabled route, ready to run. A route whose answers come over a queue brings a second one, which
 // takes them back: NAME/reply.

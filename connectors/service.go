@@ -123,13 +123,7 @@ var errNoAnswer = errors.New("the service has not answered in time")
 func (s *service) Send(ctx context.Context, batch []bridge.Outgoing, res []bridge.Result) error {
 	id, answer := s.box.open()
 	defer s.box.close(id)
-	request := *batch[0].Message
-	request.CorrelationID, request.ReplyTo = id, s.replyTo
-	if !batch[0].Deadline.IsZero() {
-		request.Expiration = batch[0].Deadline
-	}
-	out := batch[0]
-	out.Message = &request
+	out := s.request(&batch[0], id)
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -146,6 +140,18 @@ func (s *service) Send(ctx context.Context, batch []bridge.Outgoing, res []bridg
 	case <-ctx.Done():
 		return &bridge.Error{Class: bridge.Transient, Code: "NoAnswer", Err: errNoAnswer, Remedy: "see that the service consumes its queue and answers to JMSReplyTo with the request's correlation id"}
 	}
+}
+
+// request is what the service gets.
+func (s *service) request(o *bridge.Outgoing, id string) bridge.Outgoing {
+	request := *o.Message
+	request.CorrelationID, request.ReplyTo = id, s.replyTo
+	if !o.Deadline.IsZero() {
+		request.Expiration = o.Deadline
+	}
+	out := *o
+	out.Message = &request
+	return out
 }
 
 // replyQueueProperty is the attribute ReplyTo of a request, which the SQS source takes for a property.

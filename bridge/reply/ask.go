@@ -31,7 +31,7 @@ func (a *Asker) Ask(request *bridge.Message, received time.Time) (*bridge.Ask, e
 		deadline = received.Add(a.Timeout)
 	}
 	token := a.Sealer.Seal(&Token{
-		Destination: request.ReplyTo, CorrelationID: Correlation(request), RequestID: request.ID,
+		Destination: request.ReplyTo, CorrelationID: Correlation(request), RequestKey: request.Key,
 		Persistent: request.Persistent, Priority: request.Priority, Deadline: deadline, Route: a.Route, Broker: a.Broker,
 	})
 	return &bridge.Ask{CorrelationID: token, QueueURL: a.QueueURL(), Deadline: deadline}, nil
@@ -90,8 +90,7 @@ func (o *Opened) Process(_ context.Context, answer *bridge.Message) (*bridge.Mes
 		return nil, nil //nolint:nilnil // the engine's word for: drop
 	}
 	request := &bridge.Message{
-		Key: answer.CorrelationID, CorrelationID: t.CorrelationID, ID: t.RequestID, ReplyTo: t.Destination,
-		Priority: t.Priority, Persistent: t.Persistent,
+		Key: t.exchange(answer.CorrelationID), CorrelationID: t.CorrelationID, ReplyTo: t.Destination, Priority: t.Priority, Persistent: t.Persistent,
 	}
 	return o.Maker.Reply(request, answer, t.Deadline)
 }

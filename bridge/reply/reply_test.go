@@ -30,7 +30,7 @@ func sealer(t testing.TB, keys ...[]byte) *reply.Sealer {
 
 func token() *reply.Token {
 	return &reply.Token{
-		Destination: bridge.Destination{Kind: bridge.TempQueue, Name: "ID:host-1:1:1"}, CorrelationID: "c-17", RequestID: "ID:1",
+		Destination: bridge.Destination{Kind: bridge.TempQueue, Name: "ID:host-1:1:1"}, CorrelationID: "c-17", RequestKey: "ID:1",
 		Persistent: true, Priority: 9, Deadline: noon, Route: "prices", Broker: "mq",
 	}
 }
@@ -41,7 +41,7 @@ func TestATokenSurvivesTheRoundTrip(t *testing.T) {
 		text := rapid.String()
 		want := &reply.Token{
 			Destination:   bridge.Destination{Kind: bridge.DestinationKind(rapid.IntRange(0, 4).Draw(t, "kind")), Name: text.Draw(t, "name")},
-			CorrelationID: text.Draw(t, "correlation"), RequestID: text.Draw(t, "request"), Persistent: rapid.Bool().Draw(t, "persistent"),
+			CorrelationID: text.Draw(t, "correlation"), RequestKey: text.Draw(t, "request"), Persistent: rapid.Bool().Draw(t, "persistent"),
 			Priority: rapid.Uint8().Draw(t, "priority"), Deadline: time.UnixMilli(rapid.Int64Range(-1<<40, 1<<45).Draw(t, "deadline")).UTC(),
 			Route: text.Draw(t, "route"), Broker: text.Draw(t, "broker"),
 		}
@@ -368,4 +368,43 @@ func TestARequestKeepsItsReplyDestinationToItself(t *testing.T) {
 	if m, _ = (reply.Hidden{}).Process(t.Context(), r); m != r {
 		t.Error("a message that wants no reply was changed")
 	}
+}
+
+// A request that is asked again, for a bridge died before it could settle it, has another token and the same exchange.
+func TestBothAskingsOfARequestAreOneExchange(t *testing.T) {
+	s, allow := sealer(t, keyA), allowAll(t)
+	asker := &reply.Asker{Sealer: s, Allow: allow, QueueURL: func() string { return "q" }, Timeout: time.Minute, Route: "prices"}
+	open := &reply.Opened{Maker: &reply.Maker{Allow: allow}, Sealer: s, Route: "prices"}
+	exchange := func(key, correlation string) string {
+		ask, err := asker.Ask(&bridge.Message{
+			Key: key, CorrelationID: correlation, ReplyTo: bridge.Destination{Kind: bridge.TempQueue, Name: "t"},
+		}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := open.Process(t.Context(), &bridge.Message{CorrelationID: ask.CorrelationID})
+		if err != nil || m == nil {
+			t.Fatalf("%v, %v", m, err)
+		}
+		return m.Key
+	}
+	if first, again := exchange("key", "c"), exchange("key", "c"); first != again {
+		t.Errorf("one request, and the exchanges %q and %q", first, again)
+	}
+	others := map[string]bool{}
+	for _, key := range []string{"key", "other", "", ""} { // without a key the token tells them apart
+		others[exchange(key, "c")] = true
+	}
+	if len(others) != 4 {
+		t.Errorf("four requests are %d exchanges", len(others))
+	}
+}
+
+func allowAll(t testing.TB) *reply.Allow {
+	t.Helper()
+	a, err := reply.ParseAllow([]string{"temp-queue:*"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }

@@ -27,8 +27,8 @@ type Token struct {
 	Destination bridge.Destination
 	// CorrelationID is what the reply carries.
 	CorrelationID string
-	// RequestID is the request's JMSMessageID; "" where the wire did not tell.
-	RequestID string
+	// RequestKey is the request's idempotency key: the same when it is asked again after a crash. "": it has none.
+	RequestKey string
 	// Persistent and Priority are the request's.
 	Persistent bool
 	Priority   uint8
@@ -36,6 +36,15 @@ type Token struct {
 	Deadline time.Time
 	// Route and Broker name whose request it was.
 	Route, Broker string
+}
+
+// exchange names the exchange that an answer with this token belongs to. A request that was asked twice, for the
+// bridge died before it could settle it, has two tokens and is still one exchange, with one reply.
+func (t *Token) exchange(token string) string {
+	if t.RequestKey == "" {
+		return token
+	}
+	return t.RequestKey + "\x00" + t.CorrelationID + "\x00" + t.Destination.String()
 }
 
 // Sealer seals and opens tokens: AES-256-GCM under a key that is derived for each token, so that no number of tokens
@@ -127,7 +136,7 @@ func (t *Token) append(b []byte) []byte {
 	}
 	b = append(b, flags, t.Priority)
 	b = binary.AppendVarint(b, t.Deadline.UnixMilli())
-	for _, s := range [...]string{t.Destination.Name, t.CorrelationID, t.RequestID, t.Route, t.Broker} {
+	for _, s := range [...]string{t.Destination.Name, t.CorrelationID, t.RequestKey, t.Route, t.Broker} {
 		b = binary.AppendUvarint(b, uint64(len(s)))
 		b = append(b, s...)
 	}
@@ -147,7 +156,7 @@ func parse(b []byte) (*Token, error) {
 	}
 	b = b[n:]
 	t.Deadline = time.UnixMilli(ms).UTC()
-	for _, s := range [...]*string{&t.Destination.Name, &t.CorrelationID, &t.RequestID, &t.Route, &t.Broker} {
+	for _, s := range [...]*string{&t.Destination.Name, &t.CorrelationID, &t.RequestKey, &t.Route, &t.Broker} {
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
 			return nil, errMalformed

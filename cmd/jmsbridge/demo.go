@@ -31,7 +31,7 @@ type demoRunner func(context.Context, demo.Options) (*demo.Report, error)
 
 func newDemoCommand(run demoRunner) *cobra.Command {
 	var messages int
-	var asJSON, verbose bool
+	var asJSON, verbose, reply bool
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "See it work: no account, no broker, no configuration",
@@ -46,16 +46,25 @@ a second, in flight, duplicates, faults) goes to standard error, the result to s
 sent N, delivered N, lost 0, duplicated D. With --json the result is one JSON object, and that line goes to standard
 error.
 
+With --reply the embedded ends are requesters on a temporary and on a named queue, a Lambda function and a service behind SQS. Each
+request (--messages, %d unless said) is compared with its answer while the broker's connection is reset, the function fails
+and the service answers twice. The last line is: asked N, answered N, wrong 0, twice 0. What was answered is kept in a
+temporary file until the end.
+
 Ctrl-C stops it in order: what is in flight is finished, the rest stays on the broker, and the result says so. A second
 one ends it at once.
 
 Exit code: 0 nothing lost and every check passed, 1 otherwise, 2 wrong usage, %d after Ctrl-C and %d after SIGTERM when
-all was well until then.`, exitInterrupted, exitTerminated),
+all was well until then.`, defaultRequests, exitInterrupted, exitTerminated),
 		Example: `  jmsbridge demo
   jmsbridge demo --messages 200000
+  jmsbridge demo --reply                      # requests and their answers
   jmsbridge demo --json | jq .faults`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if reply && !c.Flags().Changed("messages") {
+				messages = defaultRequests
+			}
 			if messages < demo.MinMessages || messages > demo.MaxMessages {
 				return usage(fmt.Errorf("--messages must be %d to %d, not %d", demo.MinMessages, demo.MaxMessages, messages))
 			}
@@ -66,10 +75,14 @@ all was well until then.`, exitInterrupted, exitTerminated),
 					return err
 				}
 			}
+			if reply {
+				return runReplyDemo(c.Context(), demo.RunReply, messages, asJSON, log, c.OutOrStdout(), c.ErrOrStderr())
+			}
 			return runDemo(c.Context(), run, messages, asJSON, log, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
 	c.Flags().IntVarP(&messages, "messages", "n", 20000, fmt.Sprintf("how many messages, %d to %d", demo.MinMessages, demo.MaxMessages))
+	c.Flags().BoolVar(&reply, "reply", false, "show requests and their answers")
 	c.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	c.Flags().BoolVarP(&verbose, "verbose", "v", false, "show what the daemon would log")
 	return c
@@ -107,25 +120,7 @@ func runDemo(ctx context.Context, run demoRunner, messages int, asJSON bool, log
 func printDemo(out io.Writer, r *demo.Report, last string) error {
 	var b strings.Builder
 	fmt.Fprintln(&b)
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	for _, c := range r.Checks {
-		verdict := "ok"
-		if c.Wrong > 0 {
-			verdict = fmt.Sprintf("%d WRONG", c.Wrong)
-		}
-		fmt.Fprintf(t, "%s\t%d looked at\t%s\n", c.Name, c.Looked, verdict)
-		if c.First != "" {
-			fmt.Fprintf(t, "  the first: %s\t\t\n", c.First)
-		}
-	}
-	for _, f := range r.Faults {
-		survived := "not survived"
-		if f.Survived > 0 {
-			survived = "survived in " + f.Survived.Round(time.Millisecond).String()
-		}
-		fmt.Fprintf(t, "fault: %s\tfired %d×\t%s\n", f.Name, f.Fired, survived)
-	}
-	if err := t.Flush(); err != nil {
+	if err := printVerdicts(&b, r.Checks, r.Faults); err != nil {
 		return err
 	}
 	fmt.Fprintf(&b, "\n%d messages in %d groups in %v: %.0f a second, faults included\n", r.Delivered, r.Groups, r.Duration.Round(time.Millisecond), r.Rate())
@@ -138,6 +133,29 @@ func printDemo(out io.Writer, r *demo.Report, last string) error {
 	fmt.Fprintln(&b, last)
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// printVerdicts prints a line for each check and each fault.
+func printVerdicts(w io.Writer, checks []demo.Check, faults []demo.Fault) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, c := range checks {
+		verdict := "ok"
+		if c.Wrong > 0 {
+			verdict = fmt.Sprintf("%d WRONG", c.Wrong)
+		}
+		fmt.Fprintf(t, "%s\t%d looked at\t%s\n", c.Name, c.Looked, verdict)
+		if c.First != "" {
+			fmt.Fprintf(t, "  the first: %s\t\t\n", c.First)
+		}
+	}
+	for _, f := range faults {
+		survived := "not survived"
+		if f.Survived > 0 {
+			survived = "survived in " + f.Survived.Round(time.Millisecond).String()
+		}
+		fmt.Fprintf(t, "fault: %s\tfired %d×\t%s\n", f.Name, f.Fired, survived)
+	}
+	return t.Flush()
 }
 
 // terminals tells whether all of these are terminals whose cursor may be moved.

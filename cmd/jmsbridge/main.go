@@ -72,7 +72,7 @@ A message is settled at the broker only after its target, or a dead letter, has 
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%w; see '%s --help'", err, c.CommandPath()))
 	})
-	root.AddCommand(newDemoCommand(demo.Run), newRunCommand(), newCheckCommand(), newSendCommand(), newReceiveCommand(), newSchemaCommand(), newVersionCommand())
+	root.AddCommand(newDemoCommand(demo.Run), newRunCommand(), newCheckCommand(), newTestCommand(), newSendCommand(), newReceiveCommand(), newSchemaCommand(), newVersionCommand())
 	root.InitDefaultVersionFlag() // so that it is listed
 	addCobraCommands(root)
 	failAll(root)

@@ -48,7 +48,7 @@ func TestEveryCommandsHelpHasExamples(t *testing.T) {
 		}
 	})
 	for _, path := range []string{
-		"", " run", " check", " demo", " send", " receive", " schema", " version", " help",
+		"", " run", " check", " test", " demo", " send", " receive", " schema", " version", " help",
 		" completion", " completion bash", " completion zsh", " completion fish", " completion powershell",
 	} {
 		if !seen["jmsbridge"+path] {

@@ -224,3 +224,21 @@ func TestCtrlCOnATerminalStopsTheDemoInOrder(t *testing.T) {
 		t.Errorf("the view ended with %+v, and the result is %+v", v, r)
 	}
 }
+
+func TestCtrlCOnATerminalStopsTheReplyDemoInOrder(t *testing.T) {
+	s, terminal := openTerminal(t)
+	c := startOn(t, terminal, "demo", "--reply", "--messages", "5000")
+	if !s.read(t, func(shown string) bool { return last(views(t, shown)).settled > 0 }) {
+		t.Fatalf("it was never under way:\n%s", s.shown.String())
+	}
+	if _, err := io.WriteString(s.file, "\x03"); err != nil {
+		t.Fatal(err)
+	}
+	s.read(t, func(string) bool { return false })
+	shown := strings.ReplaceAll(s.shown.String(), "\r\n", "\n")
+	var asked, answered int
+	_, err := fmt.Sscanf(lastLine(shown), "asked %d, answered %d, wrong 0, twice 0", &asked, &answered)
+	if code := wait(c); code != exitInterrupted || err != nil || asked != answered || asked == 0 || asked == 5000 {
+		t.Errorf("exit code %d, %v, last line %q", code, err, lastLine(shown))
+	}
+}

@@ -19,6 +19,7 @@ type form struct {
 	list         bool
 	objectBase64 bool
 	sourceARN    string
+	now          func() time.Time // nil: time.Now
 }
 
 const keptBuffer = 256 << 10
@@ -134,7 +135,7 @@ func (f *form) appendActiveMQ(dst []byte, m *bridge.Message) ([]byte, error) {
 	number("priority", int64(m.Priority))
 	dst = base64.StdEncoding.AppendEncode(append(appendKey(dst, "data"), '"'), []byte(m.Body.Data()))
 	dst = append(dst, '"')
-	in, out := brokerTimes(m)
+	in, out := f.brokerTimes(m)
 	number("brokerInTime", in)
 	number("brokerOutTime", out)
 	text("connectionId", "")
@@ -155,8 +156,11 @@ func (f *form) appendActiveMQ(dst []byte, m *bridge.Message) ([]byte, error) {
 }
 
 // brokerTimes are when the broker got the message and gave it out, where the wire does not tell: JMSTimestamp and now.
-func brokerTimes(m *bridge.Message) (in, out int64) {
+func (f *form) brokerTimes(m *bridge.Message) (in, out int64) {
 	now := time.Now().UnixMilli()
+	if f.now != nil {
+		now = millis(f.now())
+	}
 	in = millis(m.Timestamp)
 	if in == 0 {
 		in = now

@@ -161,15 +161,15 @@ func (s *Sink) Send(ctx context.Context, batch []bridge.Outgoing, res []bridge.R
 
 // frame encodes a message for its destination.
 func (l *lane) frame(o *bridge.Outgoing) (*sendFrame, error) {
-	to, err := l.target(o)
+	to, err := l.destination(o)
 	if err != nil {
 		return nil, err
 	}
 	return l.enc.frame(o, to)
 }
 
-// target returns where a message goes.
-func (l *lane) target(o *bridge.Outgoing) (bridge.Destination, error) {
+// destination finds and judges where a message goes.
+func (l *lane) destination(o *bridge.Outgoing) (bridge.Destination, error) {
 	route := l.sink.set.Route
 	if route == nil {
 		return l.sink.set.Destination, nil
@@ -207,7 +207,7 @@ func (l *lane) classifySend(o *bridge.Outgoing, err error) error {
 	switch {
 	case err == nil:
 		if l.sink.refusals.any() {
-			if to, err := l.target(o); err == nil {
+			if to, err := l.destination(o); err == nil {
 				l.sink.refusals.forget(to)
 			}
 		}
@@ -228,7 +228,7 @@ func (l *lane) classifySend(o *bridge.Outgoing, err error) error {
 func (l *lane) classifyRefusal(o *bridge.Outgoing, server *client.ServerError, err error) error {
 	class, code := classifyServer(server, l.conn.Kind())
 	if code == codeArtemisSend {
-		if to, err := l.target(o); err == nil && l.sink.refusals.again(to) {
+		if to, err := l.destination(o); err == nil && l.sink.refusals.again(to) {
 			class = bridge.Fatal
 		}
 	}

@@ -102,7 +102,7 @@ func TestATextInPiecesComesWhole(t *testing.T) {
 		from := time.Now()
 		write(head)
 		for _, b := range strings.TrimPrefix(whole, head) { // a gap after each byte
-			<-time.After(49 * time.Millisecond)
+			<-time.After(9 * time.Millisecond)
 			write(string(b))
 		}
 		sent := time.Now()

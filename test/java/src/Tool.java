@@ -18,9 +18,13 @@ import java.io.ByteArrayOutputStream;
 import java.io.InputStreamReader;
 import java.io.ObjectOutputStream;
 import java.io.Serializable;
+import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Enumeration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Sends or receives JMS messages for the tests, with any JMS client:
@@ -31,6 +35,7 @@ import java.util.Enumeration;
  *   Tool durable FACTORY URL USER PASSWORD TOPIC N MS CLIENT NAME    the same from a durable subscription
  *   Tool unsubscribe FACTORY URL USER PASSWORD TOPIC CLIENT NAME     deletes that
  *   Tool request FACTORY URL USER PASSWORD QUEUE REPLY MS  a message on standard input; its id, and one answer within MS
+ *   Tool exchange FACTORY URL USER PASSWORD QUEUE REPLY,… MS THREADS    each message on standard input is a request
  * </pre>
  *
  * QUEUE may be topic:NAME in send and request. REPLY is queue:NAME, topic:NAME, temp-queue: or temp-topic:. A message on standard input is some lines and a line "send". Texts are base64 of UTF-8:
@@ -38,6 +43,11 @@ import java.util.Enumeration;
  * <pre>
  *   message text|bytes|map|stream|object|none    header NAME TEXT    property TYPE NAME VALUE    value TYPE NAME VALUE
  * </pre>
+ *
+ * In an exchange the threads share one connection, take the REPLYs in turn and send one request after the other, each
+ * when the one before is answered or MS have passed. With a temp-queue: a thread has one such queue for all of its requests; with
+ * queue:NAME each request has a consumer with a selector on its JMSCorrelationID (or, where it has none, its JMSMessageID).
+ * A line of JSON tells what came of each request, the one with "request":-1 what else was in a temporary queue.
  *
  * The file is compiled as it stands for jakarta.jms, and with the package name changed for javax.jms.
  */
@@ -52,14 +62,18 @@ public class Tool {
       Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
       switch (args[0]) {
         case "send":
-          send(session, destination(session, args[5]), null);
+          send(session, destination(session, args[5]), null, standardInput(), Tool::printId);
           break;
         case "request":
           Destination reply = destination(session, args[6]);
           MessageConsumer answers = session.createConsumer(reply);
           connection.start();
-          send(session, destination(session, args[5]), reply);
+          send(session, destination(session, args[5]), reply, standardInput(), Tool::printId);
           receive(answers, 1, Long.parseLong(args[7]));
+          break;
+        case "exchange":
+          connection.start();
+          exchange(connection, args[5], args[6].split(","), Long.parseLong(args[7]), Integer.parseInt(args[8]));
           break;
         case "durable":
           connection.start();
@@ -84,9 +98,94 @@ public class Tool {
     return session.createQueue(name.startsWith("queue:") ? name.substring(6) : name);
   }
 
-  static void send(Session session, Destination queue, Destination reply) throws Exception {
-    MessageProducer producer = session.createProducer(queue);
-    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+  static BufferedReader standardInput() {
+    return new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+  }
+
+  /** What is done with a message that was sent. */
+  interface Sent {
+    void message(Message m) throws Exception;
+  }
+
+  static void printId(Message m) throws JMSException {
+    System.out.println(m.getJMSMessageID() == null ? "" : m.getJMSMessageID());
+  }
+
+  static void exchange(Connection connection, String queue, String[] replies, long patience, int threads) throws Exception {
+    List<String> requests = new ArrayList<>();
+    StringBuilder lines = new StringBuilder();
+    BufferedReader in = standardInput();
+    for (String line = in.readLine(); line != null; line = in.readLine()) {
+      lines.append(line).append('\n');
+      if (line.equals("send")) {
+        requests.add(lines.toString());
+        lines.setLength(0);
+      }
+    }
+    AtomicInteger next = new AtomicInteger();
+    Thread[] all = new Thread[threads];
+    for (int i = 0; i < threads; i++) {
+      String reply = replies[i % replies.length];
+      all[i] = new Thread(() -> {
+        int n = -1;
+        try (Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE)) {
+          Destination answers = destination(session, reply);
+          MessageConsumer own = reply.startsWith("temp-") ? session.createConsumer(answers) : null;
+          MessageProducer producer = session.createProducer(destination(session, queue));
+          for (n = next.getAndIncrement(); n < requests.size(); n = next.getAndIncrement()) {
+            ask(session, producer, answers, own, n, requests.get(n), patience);
+          }
+          n = -1;
+          if (own != null) {
+            StringBuilder rest = new StringBuilder();
+            for (Message m = own.receive(200); m != null; m = own.receive(200)) {
+              rest.append(rest.length() == 0 ? "" : ",").append(json(m));
+            }
+            if (rest.length() > 0) print("{\"request\":-1,\"answers\":[" + rest + "]}");
+          }
+        } catch (Exception e) {
+          print("{\"request\":" + n + ",\"error\":" + quote(e.toString()) + "}");
+        }
+      });
+      all[i].start();
+    }
+    for (Thread t : all) t.join();
+  }
+
+  static void ask(Session session, MessageProducer producer, Destination reply, MessageConsumer own, int n, String lines, long patience)
+      throws Exception {
+    long start = System.nanoTime();
+    String[] ids = new String[2]; // JMSMessageID and what the answer is correlated by
+    MessageConsumer[] consumer = {own};
+    send(session, producer, reply, new BufferedReader(new StringReader(lines)), m -> {
+      ids[0] = m.getJMSMessageID();
+      ids[1] = m.getJMSCorrelationID() == null ? ids[0] : m.getJMSCorrelationID();
+    });
+    if (own == null) {
+      consumer[0] = session.createConsumer(reply, "JMSCorrelationID = '" + ids[1] + "'");
+    }
+    StringBuilder answers = new StringBuilder();
+    for (long end = start + patience * 1000000; ; ) {
+      Message m = consumer[0].receive(Math.max(1, (end - System.nanoTime()) / 1000000));
+      if (m == null) break;
+      answers.append(answers.length() == 0 ? "" : ",").append(json(m)); // a foreign one too: the test has to see it
+      if (ids[1].equals(m.getJMSCorrelationID())) break;
+    }
+    if (own == null) consumer[0].close();
+    print("{\"request\":" + n + ",\"id\":" + quote(ids[0]) + ",\"millis\":" + (System.nanoTime() - start) / 1000000 + ",\"answers\":[" + answers + "]}");
+  }
+
+  static synchronized void print(String line) {
+    byte[] raw = (line + "\n").getBytes(StandardCharsets.UTF_8);
+    System.out.write(raw, 0, raw.length);
+    System.out.flush();
+  }
+
+  static void send(Session session, Destination queue, Destination reply, BufferedReader in, Sent sent) throws Exception {
+    send(session, session.createProducer(queue), reply, in, sent);
+  }
+
+  static void send(Session session, MessageProducer producer, Destination reply, BufferedReader in, Sent sent) throws Exception {
     Message m = null;
     int mode = DeliveryMode.PERSISTENT;
     int priority = 4;
@@ -119,7 +218,7 @@ public class Tool {
         case "value": body(m, f[1], text(f[2]), f[3]); break;
         case "send":
           producer.send(m, mode, priority, ttl);
-          System.out.println(m.getJMSMessageID() == null ? "" : m.getJMSMessageID());
+          sent.message(m);
           break;
         default: throw new IllegalArgumentException(line);
       }
@@ -184,27 +283,30 @@ public class Tool {
       if (m == null) {
         return;
       }
-      StringBuilder b = new StringBuilder("{");
-      field(b, "id", m.getJMSMessageID());
-      field(b, "correlation_id", m.getJMSCorrelationID());
-      field(b, "type", m.getJMSType());
-      field(b, "reply_to", m.getJMSReplyTo() == null ? null : m.getJMSReplyTo().toString());
-      b.append("\"priority\":").append(m.getJMSPriority()).append(",\"timestamp\":").append(m.getJMSTimestamp());
-      b.append(",\"expiration\":").append(m.getJMSExpiration());
-      b.append(",\"persistent\":").append(m.getJMSDeliveryMode() == DeliveryMode.PERSISTENT);
-      b.append(",\"redelivered\":").append(m.getJMSRedelivered()).append(",\"properties\":[");
-      String comma = "";
-      for (Enumeration<?> e = m.getPropertyNames(); e.hasMoreElements(); ) {
-        String name = (String) e.nextElement();
-        b.append(comma);
-        value(b, name, m.getObjectProperty(name));
-        comma = ",";
-      }
-      b.append("],\"kind\":\"").append(kind(m)).append("\",\"body\":[");
-      values(b, m);
-      System.out.write(b.append("]}\n").toString().getBytes(StandardCharsets.UTF_8));
-      System.out.flush();
+      print(json(m));
     }
+  }
+
+  static String json(Message m) throws Exception {
+    StringBuilder b = new StringBuilder("{");
+    field(b, "id", m.getJMSMessageID());
+    field(b, "correlation_id", m.getJMSCorrelationID());
+    field(b, "type", m.getJMSType());
+    field(b, "reply_to", m.getJMSReplyTo() == null ? null : m.getJMSReplyTo().toString());
+    b.append("\"priority\":").append(m.getJMSPriority()).append(",\"timestamp\":").append(m.getJMSTimestamp());
+    b.append(",\"expiration\":").append(m.getJMSExpiration());
+    b.append(",\"persistent\":").append(m.getJMSDeliveryMode() == DeliveryMode.PERSISTENT);
+    b.append(",\"redelivered\":").append(m.getJMSRedelivered()).append(",\"properties\":[");
+    String comma = "";
+    for (Enumeration<?> e = m.getPropertyNames(); e.hasMoreElements(); ) {
+      String name = (String) e.nextElement();
+      b.append(comma);
+      value(b, name, m.getObjectProperty(name));
+      comma = ",";
+    }
+    b.append("],\"kind\":\"").append(kind(m)).append("\",\"body\":[");
+    values(b, m);
+    return b.append("]}").toString();
   }
 
   static String kind(Message m) {

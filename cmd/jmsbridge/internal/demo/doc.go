@@ -5,6 +5,9 @@
 // is judged against what was sent by this package alone, from the raw attributes in the queue, and duplicates are
 // counted in the endpoint's log of requests, before its deduplication.
 //
+// [RunReply] does the same for requests and their answers: requesters ask a function and a service behind SQS, and each
+// answer is compared with its request.
+//
 // What may be touched: messages, faults, words. What may not: the judge must not use the connectors' own decoder, and a
 // fault that did not fire fails the demo.
 package demo
