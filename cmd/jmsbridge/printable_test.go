@@ -72,7 +72,7 @@ func TestNoCommandPassesABrokersControlCharactersOn(t *testing.T) {
 			if i := strings.IndexFunc(out+errs, func(r rune) bool { return r < 0x20 && r != '\n' || r >= 0x7f && r < 0xa0 }); i >= 0 {
 				t.Errorf("%v: %q", args, out+errs)
 			}
-			if answer == refused && !strings.Contains(out+errs, `\x1b[2J`) {
+			if answer == refused && !strings.Contains(out+errs, "[2J") {
 				t.Errorf("%v says nothing of it: %s", args, out+errs)
 			}
 		}

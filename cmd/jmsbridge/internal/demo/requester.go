@@ -34,7 +34,7 @@ func newRequester(ctx context.Context, b *stomplocal.Broker, queue, replyTo, sel
 	}
 	err = r.conn.Request(ctx, func(dst []byte, receipt string) []byte {
 		dst = client.AppendCommand(dst, frame.SUBSCRIBE)
-		dst = client.AppendHeader(dst, frame.Id, "1")
+		dst = client.AppendHeader(dst, frame.Id, r.conn.Subscription())
 		dst = client.AppendHeader(dst, frame.Destination, replyTo)
 		dst = client.AppendHeader(dst, frame.Ack, "auto")
 		if selector != "" {
