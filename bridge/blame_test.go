@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,12 +24,12 @@ func ownFault(n int) simFault {
 func TestTargetsOwnFaultForEachMessageIsAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newRig(t, nil)
-		down := true
+		var up atomic.Bool
 		g.target.fault = func(batch []Outgoing) simFault {
-			if down {
-				return ownFault(len(batch))
+			if up.Load() {
+				return simFault{}
 			}
-			return simFault{}
+			return ownFault(len(batch))
 		}
 		g.put(500, nil)
 		g.run()
@@ -35,7 +37,7 @@ func TestTargetsOwnFaultForEachMessageIsAnOutage(t *testing.T) {
 		if s := g.r.Status(); s.State != StateTargetDown || !strings.Contains(s.Reason, "InternalError") {
 			t.Errorf("state %s, reason %q", s.State, s.Reason)
 		}
-		down = false
+		up.Store(true)
 		pass(time.Minute)
 		synctest.Wait()
 		if g.dead.count() != 0 || g.target.count() != 500 || g.b.left() != 0 {
@@ -52,10 +54,14 @@ func TestCallsThatFailAtRandomDeadLetterNothing(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					g := newRig(t, func(s *RouteSettings, _ *rig) { s.Credit = 1000 })
 					g.target.latency = func() time.Duration { return 20 * time.Millisecond }
+					var mu sync.Mutex // guards dice
 					dice := rand.New(rand.NewPCG(1, 2))
 					g.target.fault = func(batch []Outgoing) simFault {
+						mu.Lock()
+						lucky := dice.Float64() >= share
+						mu.Unlock()
 						switch {
-						case dice.Float64() >= share:
+						case lucky:
 							return simFault{}
 						case whole:
 							return simFault{err: &Error{Class: Transient, Code: "500", Err: errors.New("internal")}}

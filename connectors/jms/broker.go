@@ -102,6 +102,7 @@ func (b *Broker) Dial(ctx context.Context, e Endpoint) (net.Conn, error) {
 		}
 		return nil, &bridge.Error{Class: bridge.Transient, Err: err}
 	}
+	nc = prompt(nc)
 	if !e.TLS {
 		if !b.AllowPlaintext && !loopback(nc.RemoteAddr()) {
 			_ = nc.Close()
