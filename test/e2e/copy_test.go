@@ -42,8 +42,11 @@ func TestMigrationCopiesByADivertOnArtemis(t *testing.T) {
 	b.WaitDepth(t, queue+".bridge", 0, 10*time.Second)
 	p.stop()
 	o.judge(t, e, "copies", false)
-	o.judgeDrained(t, b, queue)
+	if n := o.judgeDrained(t, b, queue, true); n != 0 {
+		t.Errorf("the old consumer got %d messages twice", n)
+	}
 	manageArtemis(t, b, "destroyDivert", `["copy"]`)
+	manageArtemis(t, b, "destroyQueue", `["`+queue+`.bridge"]`)
 }
 
 // manageArtemis calls an operation of the broker, as a console does. It waits for no answer: what comes of it shows.
@@ -79,7 +82,9 @@ func TestMigrationCopiesByAVirtualTopicOnClassic(t *testing.T) {
 	waitArrived(t, e, "copies", o.count, 30*time.Second)
 	p.stop()
 	o.judge(t, e, "copies", false)
-	o.judgeDrained(t, b, old)
+	if n := o.judgeDrained(t, b, old, true); n != 0 {
+		t.Errorf("the old consumer got %d messages twice", n)
+	}
 }
 
 // A composite queue copies, and JMX deletes a durable subscription. Both need a broker whose operator has said so.
