@@ -120,8 +120,9 @@ func TestAMessageAllocatesTheSameAtAnyDepth(t *testing.T) {
 				})
 			}
 			shallow, deep := allocations(100), allocations(100_000)
-			// One more or less is the request's buffer, which the collector may have taken from the pool.
-			if diff := deep - shallow; diff > 1 || diff < -1 {
+			// A few more or less are buffers that the collector has taken from pools. What grows with the depth would be
+			// thousands.
+			if diff := deep - shallow; diff > 5 || diff < -5 {
 				t.Errorf("%.0f allocations for a message with 100 in the queue, %.0f with 100,000", shallow, deep)
 			}
 		})
