@@ -242,7 +242,10 @@ func TestAnEventIsTriedThreeTimes(t *testing.T) {
 			t.Errorf("over the queue: %v", err)
 		}
 		<-time.After(10 * time.Minute)
-		if got := fmt.Sprint(tries); got != `map["never":[0s 1m0s 3m0s] "second":[0s 1m0s]]` {
+		mu.Lock()
+		got := fmt.Sprint(tries)
+		mu.Unlock()
+		if got != `map["never":[0s 1m0s 3m0s] "second":[0s 1m0s]]` {
 			t.Error(got)
 		}
 		if n := e.FunctionCounts("f"); n.Runs != 5 || n.Errors != 4 || n.Done != 1 || n.Lost != 1 || n.Queued != 0 || n.Throttled != 1 {
