@@ -65,7 +65,6 @@ A message is settled at the broker only after its target, or a dead letter, has 
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetVersionTemplate("jmsbridge {{.Version}}\n")
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errs)

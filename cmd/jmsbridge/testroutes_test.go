@@ -214,10 +214,10 @@ cases:
 func TestCasesThatFailSayWhatHappened(t *testing.T) {
 	t.Setenv("REPLY_KEY", strings.Repeat("k", 32))
 	for _, tc := range []struct{ expect, want string }{
-		{"expect: [{target: sqs, sent: {body: hello}}]", `- "body": string("hello"), + "body": string("hi"),`},
-		{"expect: [{target: sqs, sent: {attributes: {n: 6}}}]", `- "attributes": map[string]any{"n": int64(6)}, + "attributes": map[string]any{"n": int64(5)},`},
-		{"expect: [{target: sqs, sent: {attributes: {region: null}}}]", `{"region": nil}, + "attributes": map[string]any{"region": string("EU")},`},
-		{"expect: [{target: sqs, sent: {attributes: {gone: x}}}]", `- "attributes": map[string]any{"gone": string("x")},`},
+		{"expect: [{target: sqs, sent: {body: hello}}]", `{ - "body": "hello" + "body": "hi" }`},
+		{"expect: [{target: sqs, sent: {attributes: {n: 6}}}]", `"attributes": { - "n": 6 + "n": 5 }`},
+		{"expect: [{target: sqs, sent: {attributes: {region: null}}}]", `- "region": null + "region": "EU"`},
+		{"expect: [{target: sqs, sent: {attributes: {gone: x}}}]", `- "attributes": { - "gone": "x" - }`},
 		{"expect: [{target: sqs, filtered: true}]", "target sqs: expected that the message is filtered; it is sent"},
 		{"expect: [{target: sqs, failed: no}]", `target sqs: expected that it fails with "no"; it is sent`},
 		{"expect: [{target: big, sent: {}}]", "target big: expected that it is sent; it is filtered"},

@@ -18,7 +18,7 @@ func newVersionCommand() *cobra.Command {
 		Example: "  jmsbridge version",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(c.OutOrStdout(), "jmsbridge %s\n", versionLine())
+			_, err := fmt.Fprintf(c.OutOrStdout(), "jmsbridge version %s\n", versionLine())
 			return err
 		},
 	}

@@ -1,13 +1,14 @@
 package routetest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/big"
 	"slices"
 	"strings"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/diff"
 
 	"github.com/jmsbridge/jmsbridge/connectors"
 )
@@ -78,12 +79,33 @@ func fate(filtered bool, failed, otherwise string) string {
 // list agrees with a text that is such JSON.
 func Diff(want, got any) string {
 	want, got = part(want, got)
-	diff := cmp.Diff(want, got)
-	if diff == "" {
+	lines := strings.Split(strings.TrimRight(string(diff.Diff("expected", page(want), "got", page(got))), "\n"), "\n")
+	const head = 3 // lines that name the two files
+	if len(lines) <= head {
 		return ""
 	}
-	// cmp mixes in no-break spaces, so that nobody relies on its form; a terminal's search doesn't find them.
-	return "(-expected +got)\n" + strings.TrimRight(strings.ReplaceAll(diff, "\u00a0", " "), "\n")
+	shown := []string{"(-expected +got)"}
+	for i, line := range lines[head:] {
+		switch hunk := strings.HasPrefix(line, "@@"); {
+		case hunk && i > 0:
+			shown = append(shown, "…")
+		case !hunk:
+			shown = append(shown, line)
+		}
+	}
+	return strings.Join(shown, "\n")
+}
+
+// page writes JSON for reading, a value a line.
+func page(v any) []byte {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil { // a number that JSON can't write; everything else came from JSON
+		return fmt.Appendf(nil, "%v\n", v)
+	}
+	return out.Bytes()
 }
 
 // part cuts got to what is expected of it, and gives both the same form where they agree.
