@@ -205,6 +205,9 @@ func (report *RouteReport) judge(r *config.Route, ends []*end) {
 	report.Cost = describeCost(r, max(run, 1), slowest)
 	report.warn(routeWarnings(r, source.report.Peer)...)
 	for _, e := range ends {
+		if e.sink != nil && r.Order != config.OrderNone && strings.HasPrefix(e.report.Peer, artemis) {
+			report.warn(Warning{"order into Artemis holds while the connection to it lasts: what is sent again after a lost one is known as a duplicate, but may stand behind what came later", "make readers tolerate that, or send to Classic or SQS FIFO"})
+		}
 		for _, w := range e.warnings {
 			if !saidAlready(r, w) {
 				report.warn(Warning(w))
@@ -321,11 +324,14 @@ func orderWarnings(r *config.Route, peer string) []Warning {
 		warn("order: group keeps no order here: Classic does not pass JMSXGroupID on over STOMP, so each message is a group of its own",
 			`write group_id: with a property that senders set, such as "${.properties.account}"`)
 	}
+	if r.Order != config.OrderNone && strings.HasPrefix(peer, classic) {
+		warn("Classic keeps no order between persistent and non-persistent messages of a queue", "send all that belongs together in one JMSDeliveryMode")
+	}
 	if r.Order == config.OrderNone && s.Consumers > 1 && toFIFO(r) {
 		warn("several consumers without order: messages reach the FIFO queue in any order", "write order: group and consumers: 1")
 	}
 	if r.Order == config.OrderGroup && s.Consumers > 1 && !strings.HasPrefix(peer, classic) {
-		warn("the order of a group holds while the broker keeps it with one consumer: when one comes or goes, groups move", "write consumers: 1 where that matters")
+		warn("the order of a group holds while the broker keeps it with one consumer: when one comes or goes, also over a lost connection, groups move and may overtake", "write consumers: 1 where that matters")
 	}
 	if s.Acknowledge == config.AcknowledgeCumulative && strings.HasPrefix(peer, artemis) {
 		warn("acknowledge: cumulative is for Classic: this route settles each message on its own", "write acknowledge: individual")

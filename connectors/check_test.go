@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,8 +141,10 @@ func TestCheckNamesWhatTheGuaranteeRestsOn(t *testing.T) {
 		{"topic", classicBroker, "topic: t", "", []string{"without a durable subscription"}, nil},
 		{"durable", classicBroker, "topic: t, subscription: s", "", nil, []string{"without a durable subscription"}},
 		{"groups on Classic", classicBroker, "queue: q", "order: group", []string{"order: group keeps no order here"}, nil},
-		{"groups by a property", classicBroker, "queue: q", "order: group\n  group_id: ${.type}", nil, []string{"keeps no order here"}},
-		{"groups on Artemis", artemisBroker, "queue: q, consumers: 2", "order: group", []string{"groups move"}, []string{"keeps no order here"}},
+		{"groups by a property", classicBroker, "queue: q", "order: group\n  group_id: ${.type}", []string{"between persistent and non-persistent"}, []string{"keeps no order here"}},
+		{"no order on Classic", classicBroker, "queue: q", "", nil, []string{"between persistent and non-persistent"}},
+		{"groups on Artemis", artemisBroker, "queue: q, consumers: 2", "order: group", []string{"groups move and may overtake"}, []string{"keeps no order here", "between persistent"}},
+		{"groups with one consumer", artemisBroker, "queue: q", "order: group", nil, []string{"groups move"}},
 		{"strict on Artemis", artemisBroker, "queue: q", "order: strict", []string{"default-exclusive-queue", "dead-letter address"}, nil},
 		{"Artemis", artemisBroker, "queue: q", "", []string{"text and bytes only", "dead-letter address"}, []string{"default-exclusive-queue"}},
 		{"cumulative on Artemis", artemisBroker, "queue: q, acknowledge: cumulative", "", []string{"cumulative is for Classic"}, nil},
@@ -174,6 +177,22 @@ func TestCheckNamesWhatTheGuaranteeRestsOn(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestCheckSaysWhereArtemisAsATargetBreaksOrder(t *testing.T) {
+	source := startBroker(t, stomplocal.Options{})
+	target := startBroker(t, stomplocal.Options{Server: "ActiveMQ-Artemis/2.44.0 ActiveMQ Artemis Messaging Engine"})
+	for order, want := range map[string]bool{"none": false, "strict": true} {
+		report := checked(t, fmt.Sprintf("brokers: [{name: a, url: %q}, {name: b, url: %q}]\nroutes:\n- name: r\n  from: {jms: {broker: a, queue: q}}\n  to: [{jms: {broker: b, queue: q}}]\n  order: %s\n",
+			source.URL(), target.URL(), order), 10*time.Second)
+		if n := report.Errors(); n != 0 {
+			t.Fatalf("%+v", report)
+		}
+		got := slices.ContainsFunc(report.Routes[0].Warnings, func(w Warning) bool { return strings.HasPrefix(w.Text, "Order into Artemis") })
+		if got != want {
+			t.Errorf("order: %s: %+v", order, report.Routes[0].Warnings)
+		}
 	}
 }
 
