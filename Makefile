@@ -33,8 +33,9 @@ fuzz: ## run each fuzz test for FUZZTIME (30s)
 		done; \
 	done
 
-soak: ## longer runs: 20,000 simulator seeds, and the end-to-end tests SCALE (5) times as large
+soak: ## longer runs: 20,000 simulator seeds, 10,200 requests a cell, and the end-to-end tests SCALE (5) times as large
 	go test -timeout 4h -run Simul ./bridge -sim.seeds 20000
+	JMSBRIDGE_E2E_SCALE=34 go test -tags integration -v -timeout 2h -run '^TestJavaRequestersAreAnswered$$' ./test/e2e
 	JMSBRIDGE_E2E_SCALE=$(SCALE) go test -tags integration -v -timeout 6h ./test/e2e
 
 bench-spine: ## compare with a bare loop: rate, CPU, memory; STOMP to SQS on real brokers
