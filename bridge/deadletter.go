@@ -94,7 +94,7 @@ func (r *Route) divert(it *item, err error) {
 		r.forgone(it)
 		return
 	case it.pipe != nil && it.pipe.kind == toDead:
-		r.hold(it, fmt.Sprintf("the dead letter can't take it: %v", err))
+		r.holdDead(it, err)
 		return
 	}
 	if it.dead == nil {
@@ -121,7 +121,7 @@ func (r *Route) divert(it *item, err error) {
 		it.out.Message = &lasting
 	}
 	if err := r.address(it); err != nil {
-		r.hold(it, fmt.Sprintf("the dead letter can't take it: %v; it went there because: %s", err, it.dead.reason))
+		r.holdDead(it, err)
 		return
 	}
 	p.mu.Lock()
@@ -129,6 +129,11 @@ func (r *Route) divert(it *item, err error) {
 	p.sched.push(it, now)
 	p.mu.Unlock()
 	p.kick()
+}
+
+// holdDead holds what the dead letter can't take, and names both reasons.
+func (r *Route) holdDead(it *item, err error) {
+	r.hold(it, fmt.Sprintf("the dead letter can't take it: %v; it went there because: %s", err, it.dead.reason))
 }
 
 // hold keeps a delivery unsettled, named and counted.

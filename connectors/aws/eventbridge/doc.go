@@ -11,8 +11,9 @@
 //	          CloudEvents does: {"data": …} for JSON, texts and Streams, {"data_base64": "…"} for bytes and Java
 //	          objects, {} for no body
 //
-// A text that is a JSON object goes byte for byte, keys that stand there twice and numbers of any size included. A text
-// that is nearly JSON (NaN, 01, a byte order mark) or nested more than 900 levels deep is a string in data.
+// A text that is a JSON object goes byte for byte, but for U+FFFE and U+FFFF (see below), keys that stand there twice and
+// numbers of any size included. A text that is nearly JSON (NaN, 01, a byte order mark) or nested more than 900 levels
+// deep is a string in data.
 //
 // What a template makes is judged for each message: a source that begins with aws., a detail-type of more than 128
 // characters, a bus that is no name or not allowed, a time that is not in RFC 3339, and what is no UTF-8 are Permanent for
@@ -20,7 +21,9 @@
 // of four digits is left out.
 //
 // An event is refused as too large 1 KiB before EventBridge's limit: it writes about 200 bytes around each, and drops
-// without a word what its target does not take then. For the same reason U+FFFE and U+FFFF do not reach an SQS queue.
+// without a word what its target does not take then. For the same reason U+FFFE and U+FFFF, which SQS refuses, are written
+// as escapes in the detail, and Permanent elsewhere. (The endpoint of the tests keeps escapes as they are; AWS does not say
+// whether EventBridge does.)
 //
 // # Answers
 //

@@ -44,8 +44,14 @@ const (
 
 var (
 	errObject = bridge.Errorf(bridge.Permanent, "the message holds a serialised Java object, which this target rejects (object: reject)")
-	errText   = &bridge.Error{Class: bridge.Permanent, Code: "InvalidText", Err: errors.New("bus, source, detail-type or a resource is not valid UTF-8")}
+	errText   = &bridge.Error{
+		Class: bridge.Permanent, Code: "InvalidText",
+		Err: errors.New("bus, source, detail-type or a resource is not valid UTF-8, or holds U+FFFE or U+FFFF, with which no event reaches an SQS queue"),
+	}
 )
+
+// legal tells whether a text may stand outside the detail, where nothing of ours can escape it.
+func legal(s string) bool { return utf8.ValidString(s) && !aws.HasNoncharacter(s) }
 
 // fill makes the event of one message. The error is of class Permanent.
 func (w *work) fill(f *form, o *bridge.Outgoing) error {
@@ -60,6 +66,9 @@ func (w *work) fill(f *form, o *bridge.Outgoing) error {
 		w.detail, err = appendBody(w.detail[:0], o.Message.Body)
 	} else {
 		w.detail, err = envelope.AppendRequest(w.detail[:0], o.Message, o.Ask)
+	}
+	if err == nil {
+		w.detail = aws.EscapeNoncharacters(w.detail, 0)
 	}
 	return err
 }
@@ -83,13 +92,13 @@ func (w *work) head(f *form, m *bridge.Message) error {
 		*part.to = text
 	}
 	w.resources = w.resources[:0]
-	valid := utf8.ValidString(w.bus) && utf8.ValidString(w.source) && utf8.ValidString(w.detailType)
+	valid := legal(w.bus) && legal(w.source) && legal(w.detailType)
 	for _, template := range set.Resources {
 		text, err := template.Expand(m)
 		if err != nil {
 			return fmt.Errorf("making a resource: %w", err)
 		}
-		valid = valid && utf8.ValidString(text)
+		valid = valid && legal(text)
 		w.resources = append(w.resources, text)
 	}
 	if !valid {

@@ -144,6 +144,9 @@ func TestWhatIsSentIsTaken(t *testing.T) {
 				}
 				in := &trip.last.Entries[0]
 				checkObject(t, in.Detail)
+				if c := e.BusCounts("prices"); c.Failed > 0 {
+					t.Fatalf("the queue behind the rule does not get %q", in.Detail)
+				}
 				if n := trip.last.size(0); n > size {
 					t.Fatalf("Size says %d, and EventBridge counts %d", size, n)
 				}

@@ -277,8 +277,8 @@ func endpoint(ctx context.Context, cfg sdk.Config) (aws.Endpoint, error) {
 func (s *Sink) Limits() bridge.Limits {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := bridge.Limits{
-		Messages: s.settings.Messages, Bytes: s.settings.Bytes - s.form.frame(), Overhead: overhead, Calls: s.settings.Calls,
+	l := bridge.Limits{ // the first message of a call has no comma
+		Messages: s.settings.Messages, Bytes: s.settings.Bytes - s.form.frame() + overhead, Overhead: overhead, Calls: s.settings.Calls,
 		Run: s.settings.Messages, OneGroup: true, Timeout: s.timeout, Window: s.settings.Window,
 	}
 	if s.settings.Event {

@@ -125,8 +125,14 @@ func TestTheLargestPayloadPassesAndOneByteMoreDoesNot(t *testing.T) {
 				n += step
 			}
 		}
+		e.Log().Reset()
 		if _, err := send(t, s, &bridge.Message{Body: bridge.NewText(strings.Repeat("x", n))}); err != nil {
 			t.Errorf("%s: %d bytes of %d: %v", name, size(n), l.Bytes, err)
+		}
+		for r := range e.Log().All() { // data of the event is base64
+			if r.Action == "Invoke" && (r.BodySize > tt.most || r.BodySize <= tt.most-4 || r.BodySize != tt.most && !strings.HasPrefix(name, "event of")) {
+				t.Errorf("%s: the largest payload has %d bytes, and Lambda takes %d", name, r.BodySize, tt.most)
+			}
 		}
 		_, err := send(t, s, &bridge.Message{Body: bridge.NewText(strings.Repeat("x", n+8))})
 		if bridge.ClassOf(err) != bridge.Permanent || bridge.AsError(err).Code != "RequestTooLargeException" {

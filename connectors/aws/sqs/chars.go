@@ -42,41 +42,6 @@ func legal(s string) bool {
 	return true
 }
 
-// legalJSON makes JSON text legal: of what SQS refuses, JSON leaves only U+FFFE and U+FFFF as they are, and only inside
-// strings, where an escape means the same. It changes b from start on.
-func legalJSON(b []byte, start int) []byte {
-	at := noncharacter(b, start)
-	if at < 0 {
-		return b
-	}
-	tail := append([]byte(nil), b[at:]...)
-	b = b[:at]
-	for len(tail) > 0 {
-		if isNoncharacter(tail) {
-			b = append(b, '\\', 'u', 'f', 'f', 'f', 'e'+tail[2]-0xBE)
-			tail = tail[3:]
-			continue
-		}
-		b = append(b, tail[0])
-		tail = tail[1:]
-	}
-	return b
-}
-
-// isNoncharacter tells whether b begins with U+FFFE or U+FFFF, which are EF BF BE and EF BF BF.
-func isNoncharacter(b []byte) bool {
-	return len(b) >= 3 && b[0] == 0xEF && b[1] == 0xBF && b[2] >= 0xBE
-}
-
-func noncharacter(b []byte, start int) int {
-	for i := start; i+2 < len(b); i++ {
-		if b[i] == 0xEF && isNoncharacter(b[i:]) {
-			return i
-		}
-	}
-	return -1
-}
-
 // legalName tells whether a message attribute may have this name: letters, digits, _ - and . with no dot first, last or
 // after another, at most 256, and not beginning with AWS. or Amazon. in any case (SQS developer guide, "Message
 // attribute components").

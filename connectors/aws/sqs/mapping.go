@@ -159,7 +159,7 @@ func (w *work) json(add func([]byte) ([]byte, error), encoding string) error {
 	if err != nil {
 		return err
 	}
-	w.scratch = legalJSON(b, w.bodyFrom)
+	w.scratch = aws.EscapeNoncharacters(b, w.bodyFrom)
 	w.bodyTo = len(w.scratch)
 	if encoding != "" {
 		w.mark(nameEncoding, encoding, rankEncoding)
@@ -285,7 +285,7 @@ func (w *work) choose(f *form, m *bridge.Message) error {
 	if len(b) == from {
 		return nil
 	}
-	w.scratch = legalJSON(b, from)
+	w.scratch = aws.EscapeNoncharacters(b, from)
 	w.attributes = append(w.attributes, attribute{name: nameMore, label: typeString, from: from, to: len(w.scratch), rank: rankMore})
 	return nil
 }
