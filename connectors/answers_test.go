@@ -373,3 +373,63 @@ func TestARequestThatCanNotBeSentIsAnsweredWithAFault(t *testing.T) {
 		t.Errorf("answered with %q", got["c"])
 	}
 }
+
+// What names no queue for an answer is a message like any other: nobody answers it, and nobody waits.
+func TestARequestThatWantsNoAnswerIsOnlyPassedOn(t *testing.T) {
+	x := startExchange(t, serviceRoute, "lookup-requests", "answers", "dlq")
+	url := x.aws.QueueURL("lookup-requests")
+	if _, err := x.sqs.SendMessage(t.Context(), &sqsapi.SendMessageInput{QueueUrl: &url, MessageBody: sdk.String("one way")}); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(4 * time.Second); x.broker.Depth("/queue/lookups") == 0 || x.aws.Depth("lookup-requests").Total() > 0; {
+		if time.Now().After(end) {
+			t.Fatalf("the service has %d, %d are not settled", x.broker.Depth("/queue/lookups"), x.aws.Depth("lookup-requests").Total())
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	for _, m := range x.broker.Browse("/queue/lookups", 10) {
+		if m.ReplyTo != "" || m.CorrelationID != "" || string(m.Body) != "one way" {
+			t.Errorf("the service got %+v", m)
+		}
+	}
+	if n := x.broker.Depth("/queue/lookups") + x.aws.Depth("dlq").Total(); n != 1 {
+		t.Errorf("%d copies", n)
+	}
+}
+
+// A request that is asked again is a new one: Artemis would drop what has the deduplication id of the first.
+func TestAServiceIsAskedAgainWithoutADeduplicationID(t *testing.T) {
+	inner := &seenSink{}
+	s := &service{around: around{inner}, box: newMailbox("r"), timeout: time.Minute}
+	if err := s.Connect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	inner.answer = func(m *bridge.Message) { s.box.put(&bridge.Message{CorrelationID: m.CorrelationID}) }
+	for range 2 {
+		res := sendOne(t, s, bridge.Outgoing{Message: &bridge.Message{}, DedupID: "d", Deadline: time.Now().Add(time.Minute)})
+		if res.Err != nil || res.Reply == nil {
+			t.Fatalf("%+v", res)
+		}
+	}
+	first, second := inner.seen[0], inner.seen[1]
+	if first.DedupID != "" || second.DedupID != "" || first.Message.CorrelationID == second.Message.CorrelationID {
+		t.Errorf("asked with %q and %q, then with %q and %q", first.DedupID, first.Message.CorrelationID, second.DedupID, second.Message.CorrelationID)
+	}
+}
+
+// seenSink keeps what is sent, and answers it.
+type seenSink struct {
+	bridge.Sink
+	seen   []bridge.Outgoing
+	answer func(*bridge.Message)
+}
+
+func (s *seenSink) Connect(context.Context) error { return nil }
+func (s *seenSink) Limits() bridge.Limits         { return bridge.Limits{Messages: 1, Calls: 1} }
+
+func (s *seenSink) Send(_ context.Context, batch []bridge.Outgoing, res []bridge.Result) error {
+	s.seen = append(s.seen, batch[0])
+	res[0] = bridge.Result{}
+	s.answer(batch[0].Message)
+	return nil
+}

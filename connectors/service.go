@@ -119,19 +119,14 @@ func (s *service) Limits() bridge.Limits {
 
 var errNoAnswer = errors.New("the service has not answered in time")
 
-// Send sends the request and waits for its answer.
+// Send sends the request and waits for its answer. What has no deadline wants none, and is passed on as it is.
 func (s *service) Send(ctx context.Context, batch []bridge.Outgoing, res []bridge.Result) error {
+	if batch[0].Deadline.IsZero() {
+		return s.pass(ctx, batch, res)
+	}
 	id, answer := s.box.open()
 	defer s.box.close(id)
-	out := s.request(&batch[0], id)
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return bridge.Classed(bridge.Transient, ctx.Err())
-	}
-	err := s.Sink.Send(ctx, []bridge.Outgoing{out}, res)
-	<-s.slots
-	if err != nil || res[0].Err != nil {
+	if err := s.pass(ctx, []bridge.Outgoing{s.request(&batch[0], id)}, res); err != nil || res[0].Err != nil {
 		return err
 	}
 	select {
@@ -142,15 +137,26 @@ func (s *service) Send(ctx context.Context, batch []bridge.Outgoing, res []bridg
 	}
 }
 
+// pass sends, when the producer has room for one more call.
+func (s *service) pass(ctx context.Context, batch []bridge.Outgoing, res []bridge.Result) error {
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return bridge.Classed(bridge.Transient, ctx.Err())
+	}
+	defer func() { <-s.slots }()
+	return s.Sink.Send(ctx, batch, res)
+}
+
 // request is what the service gets.
 func (s *service) request(o *bridge.Outgoing, id string) bridge.Outgoing {
 	request := *o.Message
 	request.CorrelationID, request.ReplyTo = id, s.replyTo
-	if !o.Deadline.IsZero() {
-		request.Expiration = o.Deadline
-	}
+	request.Expiration = o.Deadline
 	out := *o
 	out.Message = &request
+	// Artemis would drop a request that is asked again after a crash or without an answer: its deduplication id is the same.
+	out.DedupID = ""
 	return out
 }
 
