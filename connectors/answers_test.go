@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -340,6 +341,61 @@ func TestARequesterBehindSQSIsAnsweredByAJMSService(t *testing.T) {
 	}
 }
 
+// Without a queue for answers they come to a temporary one, which is lost with the connection: what was asked over it is
+// asked again.
+func TestAServiceAnswersAtATemporaryQueue(t *testing.T) {
+	x := startExchange(t, strings.Replace(serviceRoute, ", queue: bridge.replies", "", 1), "lookup-requests", "answers", "dlq")
+	var asked atomic.Int64
+	cut := make(chan struct{})
+	x.serve("lookups", func(m stomplocal.Message) string {
+		if !strings.HasPrefix(m.ReplyTo, "/remote-temp-queue/") {
+			t.Errorf("the service is to answer to %q", m.ReplyTo)
+		}
+		if asked.Add(1) > 20 {
+			select {
+			case <-cut:
+			default:
+				return "" // the connection is lost before the answer
+			}
+		}
+		return "answer to " + string(m.Body)
+	})
+	const n = 40
+	for i := range n {
+		x.request("lookup-requests", "answers", fmt.Sprint("c-", i), fmt.Sprint("request ", i))
+	}
+	for end := time.Now().Add(20 * time.Second); asked.Load() < n || x.aws.Depth("answers").Total() < 20; {
+		if time.Now().After(end) {
+			t.Fatalf("the service was asked %d times", asked.Load())
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	close(cut)
+	lost := time.Now()
+	x.broker.DropConnections()
+	got := x.answersIn("answers", n)
+	if took := time.Since(lost); took > 4*time.Second {
+		t.Errorf("the rest was answered after %s: it was not asked again when the connection was lost", took)
+	}
+	for i := range n {
+		if want := fmt.Sprint("answer to request ", i); got[fmt.Sprint("c-", i)] != want {
+			t.Errorf("c-%d is answered with %q", i, got[fmt.Sprint("c-", i)])
+		}
+	}
+	if k := asked.Load(); k != n+20 {
+		t.Errorf("the service was asked %d times, with 20 of %d requests under way when the connection was lost", k, n)
+	}
+	for end := time.Now().Add(10 * time.Second); x.aws.Depth("lookup-requests").Total() > 0; {
+		if time.Now().After(end) {
+			t.Fatalf("%d requests are left", x.aws.Depth("lookup-requests").Total())
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	if k := x.aws.Depth("dlq").Total(); k != 0 {
+		t.Errorf("%d dead letters", k)
+	}
+}
+
 // A request that the service does not answer in time is a dead letter; a fault would come too late for its requester.
 func TestAServiceThatDoesNotAnswerIsNotWaitedForLonger(t *testing.T) {
 	x := startExchange(t, strings.Replace(serviceRoute, "timeout: 5s", "timeout: 1s", 1), "lookup-requests", "answers", "dlq")
@@ -400,11 +456,11 @@ func TestARequestThatWantsNoAnswerIsOnlyPassedOn(t *testing.T) {
 // A request that is asked again is a new one: Artemis would drop what has the deduplication id of the first.
 func TestAServiceIsAskedAgainWithoutADeduplicationID(t *testing.T) {
 	inner := &seenSink{}
-	s := &service{around: around{inner}, box: newMailbox("r"), timeout: time.Minute}
+	s := &service{around: around{inner}, box: newMailbox("r", func() {}), timeout: time.Minute}
 	if err := s.Connect(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	inner.answer = func(m *bridge.Message) { s.box.put(&bridge.Message{CorrelationID: m.CorrelationID}) }
+	inner.answer = func(m *bridge.Message) { s.box.put(&bridge.Message{CorrelationID: m.CorrelationID}, nil) }
 	for range 2 {
 		res := sendOne(t, s, bridge.Outgoing{Message: &bridge.Message{}, DedupID: "d", Deadline: time.Now().Add(time.Minute)})
 		if res.Err != nil || res.Reply == nil {

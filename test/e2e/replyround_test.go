@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/connectors/aws/awslocal"
 	"github.com/jmsbridge/jmsbridge/test/brokers"
 	"github.com/jmsbridge/jmsbridge/test/java"
@@ -26,6 +27,7 @@ var roundRows = []struct {
 	replies string // the queue for answers; "": a temporary one
 }{
 	{"classic", classic6, java.ActiveMQ6, "bridge.replies"},
+	{"classic with a temporary queue", classic6, java.ActiveMQ6, ""},
 	{"artemis", artemis, java.ActiveMQ5, "bridge.replies"},
 }
 
@@ -46,7 +48,7 @@ func startRound(t *testing.T, row int) *round {
 	t.Helper()
 	r := &roundRows[row]
 	x := &round{t: t, broker: r.broker.Broker(t), aws: startAWS(t, awslocal.Options{}, "asked", "answers-0", "answers-1", "dead")}
-	x.queue = "round." + strings.ReplaceAll(t.Name(), "/", ".")
+	x.queue = "round." + strings.ReplaceAll(t.Name(), "/", ".") + "." + strconv.Itoa(row)
 	x.sqs = newService(t, x.aws.URL())
 	lines := []string{"from:", "  jms:", "    broker: mq"}
 	if r.replies != "" {
@@ -259,4 +261,25 @@ func TestABridgeIsKilledWhileAServiceAnswers(t *testing.T) {
 			x.bridge.stop()
 		})
 	}
+}
+
+// On Artemis there is no temporary queue over STOMP: an ordinary one would stay. Both run and check say so, and nothing is lost.
+func TestATemporaryQueueForAnswersIsRefusedOnArtemis(t *testing.T) {
+	b, e := artemis.Broker(t), startAWS(t, awslocal.Options{}, "asked")
+	yaml := configuration(e, brokerYAML("mq", b.URL(wires[0]), brokers.App, b.CAFile()),
+		"  - name: round\n    from:\n      sqs:\n        queue: asked\n    to:\n      - jms:\n          broker: mq\n          queue: refused\n    reply:\n"+
+			indent([]string{"  from:", "    jms:", "      broker: mq", fmt.Sprintf("  allow: [%q]", e.URL()+"/*")}))
+	const reason = "ActiveMQ Artemis has no temporary queues over STOMP"
+	if said := runCommand(t, yaml, 1, "check"); !strings.Contains(said, reason) {
+		t.Errorf("check says %s", said)
+	}
+	x := &round{t: t, aws: e, sqs: newService(t, e.URL())}
+	x.ask(1)
+	p := startBridge(t, yaml)
+	p.waitStatus("round", 20*time.Second, func(s bridge.RouteStatus) bool { return strings.Contains(s.Reason, reason) })
+	if n := e.Depth("asked").Total(); n != 1 {
+		t.Errorf("%d requests are left", n)
+	}
+	b.WaitDepth(t, "refused", 0, 10*time.Second)
+	p.stop()
 }
