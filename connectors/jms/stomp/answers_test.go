@@ -86,8 +86,14 @@ func TestAnswersComeToATemporaryQueueOfTheConnection(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the end of the connection is not told")
 	}
+	if err := s.Ready(); !errors.Is(err, bridge.ErrNotConnected) {
+		t.Errorf("after the connection has ended: %v", err)
+	}
 	if err := s.Connect(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+	if err := s.Ready(); err != nil {
+		t.Error(err)
 	}
 	again, second := ask(t, s, broker, "c-2")
 	if second == first {

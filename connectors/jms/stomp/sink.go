@@ -107,6 +107,18 @@ func newLane(s *Sink, c *client.Conn) *lane {
 	}
 }
 
+// Ready tells what a Send would fail with now; nil: there is a connection.
+func (s *Sink) Ready() error {
+	l := s.lane.Load()
+	if l == nil {
+		return bridge.ErrNotConnected
+	}
+	if cause := l.conn.Cause(); cause != nil {
+		return fmt.Errorf("%w: %w", bridge.ErrNotConnected, cause)
+	}
+	return nil
+}
+
 // Limits returns what a call may hold. There is no timeout, because the broker withholds receipts while a queue is full
 // and stores those messages later: sending them again would double them. The connection's heart-beats end a call whose
 // broker is gone.
