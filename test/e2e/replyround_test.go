@@ -46,6 +46,13 @@ type round struct {
 // startRound starts a bridge and a service, which answers once it is released.
 func startRound(t *testing.T, row int) *round {
 	t.Helper()
+	b := roundRows[row].broker.Broker(t)
+	return startRoundOver(t, row, brokerYAML("mq", b.URL(wires[0]), brokers.App, b.CAFile()))
+}
+
+// startRoundOver is startRound with a broker of the configuration.
+func startRoundOver(t *testing.T, row int, brokerList string) *round {
+	t.Helper()
 	r := &roundRows[row]
 	x := &round{t: t, broker: r.broker.Broker(t), aws: startAWS(t, awslocal.Options{}, "asked", "answers-0", "answers-1", "dead")}
 	x.queue = "round." + strings.ReplaceAll(t.Name(), "/", ".") + "." + strconv.Itoa(row)
@@ -56,7 +63,7 @@ func startRound(t *testing.T, row int) *round {
 		lines = append(lines, "    queue: "+x.replies)
 	}
 	lines = append(lines, "timeout: 60s", fmt.Sprintf("allow: [%q]", x.aws.URL()+"/*"))
-	x.bridge = startBridge(t, configuration(x.aws, brokerYAML("mq", x.broker.URL(wires[0]), brokers.App, x.broker.CAFile()),
+	x.bridge = startBridge(t, configuration(x.aws, brokerList,
 		"  - name: round\n    from:\n      sqs:\n        queue: asked\n        visibility: 10s\n        wait: 1s\n    to:\n      - jms:\n          broker: mq\n          queue: "+x.queue+
 			"\n    dead_letter:\n      sqs:\n        queue: dead\n    window:\n      messages: "+strconv.Itoa(roundWindow)+"\n    reply:\n"+indent(prefixed("  ", lines))))
 	x.service = java.Serve(t, r.client, x.broker.URL("tcp"), brokers.App, x.queue, 8)
@@ -262,6 +269,39 @@ func TestABridgeIsKilledWhileAServiceAnswers(t *testing.T) {
 			}
 			t.Logf("%d of %d requests were left and %d answered when the bridge died; the service was asked %d times, %d answers came again, %d found nobody",
 				left, n, answered, len(x.service.Asked()), again, lost)
+			x.bridge.stop()
+		})
+	}
+}
+
+// The connection that asked is lost, and a temporary queue with it: what was asked over it is asked again. Answers in a
+// queue of a name wait there, and nobody is asked again.
+func TestTheConnectionToAServiceIsLost(t *testing.T) {
+	for row := range roundRows {
+		t.Run(roundRows[row].name, func(t *testing.T) {
+			const n = 100
+			proxy := openProxy(t, roundRows[row].broker.Broker(t))
+			x := startRoundOver(t, row, brokerYAML("mq", "stomp://"+proxy.Addr(), brokers.App, ""))
+			x.ask(n)
+			x.waitAsked(n)
+			x.broker.WaitDepth(t, x.queue, n, 10*time.Second)
+			if proxy.Cut() == 0 {
+				t.Fatal("nothing was cut")
+			}
+			want := n
+			if x.replies == "" {
+				want = 2 * n
+				x.broker.WaitDepth(t, x.queue, n+1, 20*time.Second) // one alone, until it is answered
+			}
+			x.service.Release()
+			x.waitAnswered(20 * time.Second)
+			if again := x.judge(n); again != 0 {
+				t.Errorf("%d were answered again", again)
+			}
+			x.broker.WaitDepth(t, x.queue, 0, 10*time.Second)
+			if k := len(x.service.Asked()); k != want {
+				t.Errorf("the service was asked %d times for %d requests, want %d", k, n, want)
+			}
 			x.bridge.stop()
 		})
 	}
