@@ -44,7 +44,7 @@ type ReplySQS struct {
 // ReplyJMS is the broker queue that JMS services answer to.
 type ReplyJMS struct {
 	Broker string `mapstructure:"broker" required:"true" doc:"the name of a broker"`
-	Queue  string `mapstructure:"queue" doc:"the queue for answers, which several may share: each takes its own by a selector"`
+	Queue  string `mapstructure:"queue" doc:"the queue for answers, shared by a selector; without it a temporary one, on Classic alone"`
 }
 
 // Store keeps what has to survive a restart: the outcomes of requests whose replies are sent at most once.

@@ -17,6 +17,12 @@ func route(from, to string, rest ...string) string {
 		strings.Join(append(rest, ""), "\n")
 }
 
+// round returns a file with a route from SQS to a JMS service, which answers at what stands in jms.
+func round(jms string) string {
+	return strings.Replace(route("queue: a", "jms: {broker: mq, queue: b}", "  reply: {from: {jms: "+jms+"}, allow: ['https://sqs.eu-west-1.amazonaws.com/1/*']}"),
+		"{jms: {broker: mq, queue: a}}", "{sqs: {queue: q}}", 1)
+}
+
 func TestRules(t *testing.T) {
 	const sqs, fifo = "sqs: {queue: q}", "sqs: {queue: q.fifo}"
 	for _, tc := range []struct{ name, text, problem string }{
@@ -75,6 +81,10 @@ func TestRules(t *testing.T) {
 		{"once without a store", route("queue: a", "lambda: {function: f}", `  reply: {from: call, once: true}`), "once needs a store"},
 		{"reply from nowhere", route("queue: a", "lambda: {function: f}", `  reply: {timeout: 1s}`), "reply.from: it is required"},
 		{"answers from JMS to JMS", route("queue: a", "jms: {broker: other, queue: b}", `  reply: {from: {jms: {broker: other}}}`), "are for requests that come from SQS"},
+		{"answers of a service by a queue", round("{broker: mq, queue: replies}"), ""},
+		{"answers of a service by a temporary queue", round("{broker: mq}"), ""},
+		{"answers of a service by two queues", round(`{broker: mq, queue: "a,b"}`), "is not one queue"},
+		{"answers of a service at another broker", round("{broker: other}"), "at another broker than it answers at"},
 		{"from SQS", strings.Replace(route("queue: a", "jms: {broker: mq, queue: b}"), "{jms: {broker: mq, queue: a}}", "{sqs: {queue: q}}", 1), ""},
 		{"from both", strings.Replace(route("queue: a", sqs), "from: {", "from: {sqs: {queue: x}, ", 1), "a route has one source"},
 		{"from SQS to itself", strings.Replace(route("queue: a", sqs), "{jms: {broker: mq, queue: a}}", "{sqs: {queue: q}}", 1), "would feed itself"},

@@ -164,9 +164,6 @@ func (v *validator) replyFromJMS(r *Route, t *Target, path string) {
 	if t != nil && (t.JMS == nil || t.JMS.Broker != from.Broker) {
 		v.add(join(path, "from.jms.broker"), "the service is asked at another broker than it answers at", "use one broker for both")
 	}
-	if from.Queue == "" {
-		v.addMissing(join(path, "from.jms.queue"), "over STOMP a queue for the answers is needed: a temporary one belongs to the connection that asks")
-	}
 	for i, pattern := range r.Reply.Allow {
 		if r.From.SQS == nil {
 			break // the remark above says what is wrong with the whole

@@ -303,7 +303,17 @@ func replyWarnings(r *config.Route) []Warning {
 	}
 	var all []Warning
 	if !p.Once {
-		all = append(all, Warning{"a request that comes again after a crash or a lost connection is answered again", "make requesters take the first answer, or write once: true"})
+		remedy := "make requesters take the first answer"
+		if p.From.JMS == nil {
+			remedy += ", or write once: true"
+		}
+		all = append(all, Warning{"a request that comes again after a crash or a lost connection is answered again", remedy})
+	}
+	if p.From.JMS != nil && p.From.JMS.Queue != "" {
+		all = append(all, Warning{
+			"answers to a bridge that was killed stay in " + p.From.JMS.Queue + ", and on Classic 200 of them hide all others from the selector",
+			"on Classic leave reply.from.jms.queue out; on Artemis look at its depth after a kill",
+		})
 	}
 	if !p.Fault {
 		all = append(all, Warning{"a request that fails for good is not answered: its requester waits until its own timeout", "write fault: true"})

@@ -196,6 +196,34 @@ func TestCheckSaysWhereArtemisAsATargetBreaksOrder(t *testing.T) {
 	}
 }
 
+func TestRepliesThatNeedCareAreWarnedOf(t *testing.T) {
+	const again, once, stay = "is answered again", "once: true", "was killed stay in"
+	for _, tc := range []struct {
+		name           string
+		reply          config.Reply
+		want, unwanted []string
+	}{
+		{"a function", config.Reply{From: config.ReplyFrom{Call: true}}, []string{again, once}, []string{stay}},
+		{"a function, once", config.Reply{From: config.ReplyFrom{Call: true}, Once: true}, nil, []string{again, stay}},
+		{"a service, by a queue", config.Reply{From: config.ReplyFrom{JMS: &config.ReplyJMS{Queue: "replies"}}}, []string{again, stay}, []string{once}},
+		{"a service, by a temporary queue", config.Reply{From: config.ReplyFrom{JMS: &config.ReplyJMS{}}}, []string{again}, []string{once, stay}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			text := fmt.Sprint(replyWarnings(&config.Route{Reply: &tc.reply}))
+			for _, want := range tc.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("nothing warns of %q: %s", want, text)
+				}
+			}
+			for _, unwanted := range tc.unwanted {
+				if strings.Contains(text, unwanted) {
+					t.Errorf("it warns of %q: %s", unwanted, text)
+				}
+			}
+		})
+	}
+}
+
 func TestBrokerWarnings(t *testing.T) {
 	c, err := config.Parse("bridge.yaml", []byte(`brokers:
 - {name: plain, url: "stomp://mq.example.com:61613", allow_plaintext: true, username: a, password: in the file}

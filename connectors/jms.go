@@ -39,13 +39,13 @@ func (s *Set) stompSource(r *config.Route) (bridge.Source, error) {
 	})
 }
 
-// stompSink makes a producer.
-func (s *Set) stompSink(t *config.JMSTarget) (bridge.Sink, error) {
+// stompSink makes a producer. answers takes what comes to its temporary queue; nil: it has none.
+func (s *Set) stompSink(t *config.JMSTarget, answers func(*bridge.Message, error)) (bridge.Sink, error) {
 	broker, err := s.broker(t.Broker)
 	if err != nil {
 		return nil, err
 	}
-	settings := stomp.SinkSettings{Broker: broker, HeartBeat: s.config.Broker(t.Broker).HeartBeat, Log: s.log}
+	settings := stomp.SinkSettings{Broker: broker, HeartBeat: s.config.Broker(t.Broker).HeartBeat, Answers: answers, Log: s.log}
 	kind, name := bridge.Queue, t.Queue
 	if name == "" {
 		kind, name = bridge.Topic, t.Topic

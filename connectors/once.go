@@ -116,8 +116,17 @@ func newOnceReplies(sink bridge.Sink, store bridge.Store, route string, count fu
 	return &onceReplies{around: around{sink}, store: store, route: route, owner: hex.EncodeToString(id[:]), count: count}
 }
 
-// Send sends what nobody else has sent.
+// readier is a sink that knows whether it is connected.
+type readier interface{ Ready() error }
+
+// Send sends what nobody else has sent. Without a connection it claims nothing: if this process died before there is one,
+// nobody would send the reply.
 func (r *onceReplies) Send(ctx context.Context, batch []bridge.Outgoing, res []bridge.Result) error {
+	if inner, ok := r.Sink.(readier); ok {
+		if err := inner.Ready(); err != nil {
+			return fmt.Errorf("sending replies: %w", err)
+		}
+	}
 	var places []int
 	for i := range batch {
 		mine, err := r.claim(ctx, batch[i].Message)

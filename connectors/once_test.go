@@ -119,6 +119,29 @@ func TestAReplyIsSentByOneProcessAlone(t *testing.T) {
 	}
 }
 
+// readySink is a sink that is connected or not.
+type readySink struct {
+	fakeSink
+	ready error
+}
+
+func (r *readySink) Ready() error { return r.ready }
+
+// What dies while the broker is away must leave the reply to others.
+func TestAReplyIsNotClaimedWithoutAConnection(t *testing.T) {
+	kept := outcomesIn(t, filepath.Join(t.TempDir(), "store.db"))
+	t.Cleanup(func() { _ = kept.Close() })
+	count := func(outcome string) { t.Errorf("counted as %s", outcome) }
+	a, b := &readySink{ready: bridge.ErrNotConnected}, &readySink{}
+	reply := bridge.Outgoing{Message: &bridge.Message{Key: "k", Body: bridge.NewText("x"), Expiration: time.Now().Add(time.Minute)}}
+	if res := sendOne(t, newOnceReplies(a, kept, "r", count), reply); !errors.Is(res.Err, bridge.ErrNotConnected) || a.calls != 0 {
+		t.Errorf("without a connection: %v after %d calls", res.Err, a.calls)
+	}
+	if res := sendOne(t, newOnceReplies(b, kept, "r", count), reply); res.Err != nil || len(b.sent) != 1 {
+		t.Errorf("the other process: %v, %d sent", res.Err, len(b.sent))
+	}
+}
+
 func TestAReplyWhoseSendingEndsWithoutAWordIsNotSentAgain(t *testing.T) {
 	kept := outcomesIn(t, filepath.Join(t.TempDir(), "store.db"))
 	t.Cleanup(func() { _ = kept.Close() })

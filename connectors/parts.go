@@ -22,6 +22,7 @@ type Parts struct {
 	DeadLetter bridge.Sink // nil: none
 	Reply      bridge.Sink // where replies go; nil: nowhere
 
+	box  *mailbox                // where requests wait for a JMS service; nil: they ask none
 	back []*bridge.RouteSettings // the route that takes answers back
 }
 
@@ -41,10 +42,18 @@ func (s *Set) Parts(r *config.Route) (*Parts, error) {
 	if parts.Sources, err = s.sources(r); err != nil {
 		return nil, wrap("from", err)
 	}
+	if r.Reply != nil && r.Reply.From.JMS != nil {
+		parts.box = newMailbox(r.Name, func() { s.metrics.CountReply(r.Name, "late") })
+	}
 	names := TargetNames(r)
 	for i := range r.To {
 		t := TargetPart{Name: names[i], Config: &r.To[i]}
-		if t.Sink, err = s.target(r, t.Config); err != nil {
+		if parts.asksByTempQueue(i) {
+			t.Sink, err = s.stompSink(t.Config.JMS, parts.box.put)
+		} else {
+			t.Sink, err = s.target(r, t.Config)
+		}
+		if err != nil {
 			return nil, wrap("to", err)
 		}
 		parts.Targets = append(parts.Targets, t)
@@ -53,6 +62,11 @@ func (s *Set) Parts(r *config.Route) (*Parts, error) {
 		return nil, wrap("dead_letter", err)
 	}
 	return parts, nil
+}
+
+// asksByTempQueue tells whether a target is a JMS service that answers at a temporary queue.
+func (p *Parts) asksByTempQueue(target int) bool {
+	return p.box != nil && p.Route.Reply.From.JMS.Queue == "" && target == answeringTarget(p.Route)
 }
 
 // sources makes the consumers of a route.
@@ -139,7 +153,7 @@ func (s *Set) target(r *config.Route, t *config.Target) (bridge.Sink, error) {
 	case t.SQS != nil:
 		return s.sqsSink(t.SQS)
 	case t.JMS != nil:
-		return s.stompSink(t.JMS)
+		return s.stompSink(t.JMS, nil)
 	case t.Lambda != nil:
 		return s.lambdaSink(r, t.Lambda)
 	case t.EventBridge != nil:

@@ -170,44 +170,59 @@ func TestARequestThatWasAskedTwiceIsAnsweredOnce(t *testing.T) {
 func TestTwoBridgesAnswerOnce(t *testing.T) {
 	url := servers.Moto(t)
 	s := newService(t, url)
-	for _, name := range []string{"asked", "answers"} {
-		if _, err := s.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name}); err != nil {
-			t.Fatal(err)
-		}
-	}
 	createOutcomes(t, s, url)
-	b := classic6.Broker(t)
-	route := replyRoute("twice", "sqs: {queue: asked}", overSQS("answers", "once: true", "timeout: 9s")...)
-	p := startBridge(t, "brokers:\n"+brokerYAML("mq", b.URL(wires[0]), brokers.App, b.CAFile())+
-		"aws:\n  region: us-east-1\n  endpoint_url: "+url+"\nstore:\n  dynamodb:\n    table: outcomes\nroutes:\n"+route)
-	other := runBridge(t, p.file)
-	for _, p := range []*bridgeProcess{p, other} {
-		p.waitStatus("twice", 20*time.Second, func(s bridge.RouteStatus) bool { return s.Connected == 1 })
+	for _, row := range []struct {
+		broker *brokers.Shared
+		client java.Client
+	}{{classic6, java.ActiveMQ6}, {artemis, java.ActiveMQ5}} {
+		b := row.broker.Broker(t)
+		t.Run(string(b.Kind()), func(t *testing.T) {
+			queue := "twice-" + string(b.Kind())
+			for _, name := range []string{queue + "-asked", queue + "-answers"} {
+				if _, err := s.sqs.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s := &service{t, s.sqs} // it works as long as this test
+			route := replyRoute(queue, "sqs: {queue: "+queue+"-asked}", overSQS(queue+"-answers", "once: true", "timeout: 9s")...)
+			p := startBridge(t, "brokers:\n"+brokerYAML("mq", b.URL(wires[0]), brokers.App, b.CAFile())+
+				"aws:\n  region: us-east-1\n  endpoint_url: "+url+"\nstore:\n  dynamodb:\n    table: outcomes\nroutes:\n"+route)
+			other := runBridge(t, p.file)
+			for _, p := range []*bridgeProcess{p, other} {
+				p.waitStatus(queue, 20*time.Second, func(s bridge.RouteStatus) bool { return s.Connected == 1 })
+			}
+			var seen held
+			s.respond(queue+"-asked", asked, func(q question) []answer {
+				seen.keep(q)
+				return append(once(q), once(q)...) // to whichever process
+			})
+			const threads, patience = 20, 10 * time.Second
+			sent := requests("twice", scaled(100), false, plain)
+			running := java.Exchange{
+				Queue: queue, Replies: []string{"temp-queue:", "queue:REPLY." + queue}, Threads: threads, Patience: patience, Requests: sent,
+			}.Start(t, row.client, b.URL("tcp"), brokers.App)
+			seen.wait(t, len(sent)/3)
+			if p.status(queue).Counters.Received == 0 {
+				t.Error("the bridge that is killed had nothing to do")
+			}
+			p.kill()
+			if !running.Running() {
+				t.Fatal("the bridge was killed too late")
+			}
+			got, stray := running.Results()
+			timedOut, again := checkAnsweredOrTimedOut(t, "twice", sent, got, stray, patience, threads)
+			if again != 0 {
+				t.Errorf("%d requests were answered twice", again)
+			}
+			b.WaitDepth(t, queue, 0, 30*time.Second)
+			b.WaitDepth(t, "REPLY."+queue, 0, 10*time.Second)
+			if n, err := other.replyCount(queue, "duplicate"); err != nil || n == 0 {
+				t.Errorf("%d second answers were dropped (%v)", n, err)
+			}
+			t.Logf("%d of %d timed out", timedOut, len(sent))
+			other.stop()
+		})
 	}
-	var seen held
-	s.respond("asked", asked, func(q question) []answer {
-		seen.keep(q)
-		return append(once(q), once(q)...) // to whichever process
-	})
-	const threads, patience = 20, 10 * time.Second
-	sent := requests("twice", scaled(100), false, plain)
-	running := java.Exchange{
-		Queue: "twice", Replies: []string{"temp-queue:", "queue:REPLY.twice"}, Threads: threads, Patience: patience, Requests: sent,
-	}.Start(t, java.ActiveMQ6, b.URL("tcp"), brokers.App)
-	seen.wait(t, len(sent)/3)
-	p.kill()
-	got, stray := running.Results()
-	timedOut, again := checkAnsweredOrTimedOut(t, "twice", sent, got, stray, patience, threads)
-	if again != 0 {
-		t.Errorf("%d requests were answered twice", again)
-	}
-	b.WaitDepth(t, "twice", 0, 30*time.Second)
-	b.WaitDepth(t, "REPLY.twice", 0, 10*time.Second)
-	if n, err := other.replyCount("twice", "duplicate"); err != nil || n == 0 {
-		t.Errorf("%d second answers were dropped (%v)", n, err)
-	}
-	t.Logf("%d of %d timed out", timedOut, len(sent))
-	other.stop()
 }
 
 // createOutcomes makes the table of a store.
@@ -224,5 +239,48 @@ func createOutcomes(t testing.TB, s *service, url string) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The bridge dies between the function's answer and the reply, which the broker can't take just then. The next one answers
+// from the store, without calling again.
+func TestAFunctionIsNotCalledAgainForAnAnswerThatIsStored(t *testing.T) {
+	for _, row := range []struct {
+		broker *brokers.Shared
+		client java.Client
+	}{{classic6, java.ActiveMQ6}, {artemis, java.ActiveMQ5}} {
+		b := row.broker.Broker(t)
+		t.Run(string(b.Kind()), func(t *testing.T) {
+			e, proxy := responders(t), openProxy(t, b)
+			p := startBridge(t, configuration(e, brokerYAML("mq", "stomp://"+proxy.Addr(), brokers.App, ""),
+				replyRoute("stored", "lambda: {function: quotes, payload: body}", inCall("once: true")...))+
+				"store:\n  bolt:\n    path: "+filepath.Join(t.TempDir(), "store.db")+"\n")
+			p.waitStatus("stored", 20*time.Second, func(s bridge.RouteStatus) bool { return s.Connected == 1 })
+			const n = 10
+			sent := requests("stored", n, false, func(string) string { return `{"do":"sleep","sleep":2000000000}` })
+			running := java.Exchange{
+				Queue: "stored", Replies: []string{"temp-queue:", "queue:REPLY.stored"}, Threads: n, Patience: 40 * time.Second, Requests: sent,
+			}.Start(t, row.client, b.URL("tcp"), brokers.App)
+			p.waitStatus("stored", 30*time.Second, func(s bridge.RouteStatus) bool { return s.InFlight == n })
+			proxy.Down()
+			replyWaits := func(s bridge.RouteStatus) bool {
+				return slices.ContainsFunc(s.Targets, func(t bridge.TargetState) bool { return t.Name == "reply" && t.Waiting+t.Calls == n })
+			}
+			p.waitStatus("stored", 30*time.Second, replyWaits)
+			p.kill()
+			if err := proxy.Up(); err != nil {
+				t.Fatal(err)
+			}
+			p = runBridge(t, p.file)
+			got, stray := running.Results()
+			checkAnswered(t, sent, got, stray, func(int) string { return "slept" })
+			if runs := e.FunctionCounts("quotes").Runs; runs != n {
+				t.Errorf("the function ran %d times for %d requests", runs, n)
+			}
+			p.waitReplies("stored", "sent", n)
+			b.WaitDepth(t, "stored", 0, 10*time.Second)
+			b.WaitDepth(t, "REPLY.stored", 0, 10*time.Second)
+			p.stop()
+		})
 	}
 }

@@ -69,6 +69,9 @@ func replyHeader(kind client.Kind, d bridge.Destination) string {
 		}
 		return d.Name
 	}
+	if d == AnswerQueue() {
+		return ownPrefix + d.Name
+	}
 	name, _ := spell(kind, d)
 	return name
 }

@@ -155,6 +155,9 @@ func (s *Sink) Inspect(ctx context.Context) (bridge.Inspection, error) {
 		return found, err
 	}
 	defer p.close(ctx)
+	if s.set.Answers != nil && p.conn.Kind() != client.Classic {
+		return found, errNoTempQueue(p.conn.Kind())
+	}
 	warn := func(text, remedy string) {
 		found.Warnings = append(found.Warnings, bridge.Warning{Text: text, Remedy: remedy})
 	}

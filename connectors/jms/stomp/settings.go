@@ -97,6 +97,10 @@ type SinkSettings struct {
 	// Calls is how many calls of Send may run at once, Messages how many messages one may hold; 0: 8 and 64. Their
 	// product is the most receipts in flight.
 	Calls, Messages int
+	// Answers takes what comes to the temporary queue of the sink's own connection, which a message names as its ReplyTo by
+	// [AnswerQueue]; an error says that the message can't be read. It must return soon. nil: there is no such queue.
+	// Classic alone knows one over STOMP: on another broker Connect fails.
+	Answers func(m *bridge.Message, err error)
 	// HeartBeat is the interval offered both ways; 0: 10 s.
 	HeartBeat time.Duration
 	// Log takes what concerns the connection, never messages; nil: nothing.

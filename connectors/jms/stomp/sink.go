@@ -39,6 +39,9 @@ type lane struct {
 	conn *client.Conn
 	enc  encoder
 
+	decode decoder       // of answers; the reader's
+	ended  chan struct{} // closed with the connection
+
 	mu     sync.Mutex
 	oldest map[*call]time.Time // calls that wait, and since when
 	strays strays
@@ -69,10 +72,14 @@ func (s *Sink) Connect(ctx context.Context) error {
 	if old := s.lane.Swap(nil); old != nil {
 		old.conn.Close()
 	}
+	maxBody := 64 << 10
+	if s.set.Answers != nil {
+		maxBody = 0
+	}
 	var l *lane
 	endpoint, err := s.set.Broker.Connect(ctx, func(ctx context.Context, nc net.Conn, e jms.Endpoint) error {
-		_, err := dialogue(ctx, s.set.Broker, nc, e, clientConfig(s.set.Broker, s.set.HeartBeat, 64<<10), func(c *client.Conn) client.Handler {
-			l = &lane{sink: s, conn: c, enc: newEncoder(c.Kind(), c.Version()), oldest: map[*call]time.Time{}}
+		_, err := dialogue(ctx, s.set.Broker, nc, e, clientConfig(s.set.Broker, s.set.HeartBeat, maxBody), func(c *client.Conn) client.Handler {
+			l = newLane(s, c)
 			return l
 		})
 		return err
@@ -80,10 +87,35 @@ func (s *Sink) Connect(ctx context.Context) error {
 	if err != nil {
 		return s.history.refused(err)
 	}
+	if s.set.Answers != nil {
+		if err := l.hearAnswers(ctx); err != nil {
+			l.conn.Close()
+			return s.history.refused(err)
+		}
+	}
 	s.history.connected()
 	s.lane.Store(l)
 	s.set.Log.Info("connected", zap.String(bridge.LogBroker, s.set.Broker.Name), zap.Stringer(bridge.LogEndpoint, endpoint),
 		zap.String("server", l.conn.Server()))
+	return nil
+}
+
+func newLane(s *Sink, c *client.Conn) *lane {
+	return &lane{
+		sink: s, conn: c, enc: newEncoder(c.Kind(), c.Version()), oldest: map[*call]time.Time{}, ended: make(chan struct{}),
+		decode: newDecoder(c.Kind(), c.Version(), SourceSettings{Destination: AnswerQueue(), EmptyBodyText: true}),
+	}
+}
+
+// Ready tells what a Send would fail with now; nil: there is a connection.
+func (s *Sink) Ready() error {
+	l := s.lane.Load()
+	if l == nil {
+		return bridge.ErrNotConnected
+	}
+	if cause := l.conn.Cause(); cause != nil {
+		return fmt.Errorf("%w: %w", bridge.ErrNotConnected, cause)
+	}
 	return nil
 }
 
@@ -126,6 +158,12 @@ func (s *Sink) Send(ctx context.Context, batch []bridge.Outgoing, res []bridge.R
 	if l == nil {
 		return fmt.Errorf("sending: %w", bridge.ErrNotConnected)
 	}
+	s.send(ctx, l, batch, res)
+	return nil
+}
+
+// send sends over one connection.
+func (s *Sink) send(ctx context.Context, l *lane, batch []bridge.Outgoing, res []bridge.Result) {
 	c := &call{done: make(chan struct{})}
 	c.left.Store(int64(len(batch)) + 1)
 	errs := make([]error, len(batch))
@@ -156,7 +194,6 @@ func (s *Sink) Send(ctx context.Context, batch []bridge.Outgoing, res []bridge.R
 	if cause := l.conn.Cause(); cause != nil {
 		s.lane.CompareAndSwap(l, nil)
 	}
-	return nil
 }
 
 // frame encodes a message for its destination.
@@ -320,11 +357,8 @@ func (s *Sink) Close(ctx context.Context) error {
 	return nil
 }
 
-// Message refuses what nobody subscribed to; BeforeRead, Broken, Failed, AppendOutput and Closed implement
-// [client.Handler].
-func (l *lane) Message(*client.Frame) error { return errForeign }
-
-// BeforeRead has nothing to wait for.
+// BeforeRead has nothing to wait for: Message never waits. With Message, Broken, Failed, AppendOutput and Closed it
+// implements [client.Handler].
 func (l *lane) BeforeRead(<-chan struct{}) {}
 
 // Broken has nothing to hand over.
@@ -333,8 +367,11 @@ func (l *lane) Broken(<-chan struct{}) {}
 // AppendOutput adds nothing: frames are posted.
 func (l *lane) AppendOutput(dst []byte) []byte { return dst }
 
-// Closed needs no more: the calls learn it from their receipts.
-func (l *lane) Closed(error) { l.strays.end(l.sink.set.Log, l.sink.set.Broker.Name) }
+// Closed tells those who wait for answers; the calls learn it from their receipts.
+func (l *lane) Closed(error) {
+	l.strays.end(l.sink.set.Log, l.sink.set.Broker.Name)
+	close(l.ended)
+}
 
 // Failed notes an ERROR frame that answers no receipt.
 func (l *lane) Failed(e *client.ServerError) {

@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Enumeration;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -36,6 +37,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  *   Tool unsubscribe FACTORY URL USER PASSWORD TOPIC CLIENT NAME     deletes that
  *   Tool request FACTORY URL USER PASSWORD QUEUE REPLY MS  a message on standard input; its id, and one answer within MS
  *   Tool exchange FACTORY URL USER PASSWORD QUEUE REPLY,… MS THREADS    each message on standard input is a request
+ *   Tool serve FACTORY URL USER PASSWORD QUEUE THREADS    answers requests as a JMS service does, see below
  * </pre>
  *
  * QUEUE may be topic:NAME in send and request. REPLY is queue:NAME, topic:NAME, temp-queue: or temp-topic:. A message on standard input is some lines and a line "send". Texts are base64 of UTF-8:
@@ -48,6 +50,10 @@ import java.util.concurrent.atomic.AtomicInteger;
  * when the one before is answered or MS have passed. With a temp-queue: a thread has one such queue for all of its requests; with
  * queue:NAME each request has a consumer with a selector on its JMSCorrelationID (or, where it has none, its JMSMessageID).
  * A line of JSON tells what came of each request, the one with "request":-1 what else was in a temporary queue.
+ *
+ * A service has one session a thread. It prints each request as JSON when it has it, waits for a line on standard input, which
+ * is one for all requests, and answers to JMSReplyTo with the request's JMSCorrelationID and "answer to " its text. It ends
+ * when standard input does.
  *
  * The file is compiled as it stands for jakarta.jms, and with the package name changed for javax.jms.
  */
@@ -74,6 +80,9 @@ public class Tool {
         case "exchange":
           connection.start();
           exchange(connection, args[5], args[6].split(","), Long.parseLong(args[7]), Integer.parseInt(args[8]));
+          break;
+        case "serve":
+          serve(connection, args[5], Integer.parseInt(args[6]));
           break;
         case "durable":
           connection.start();
@@ -173,6 +182,28 @@ public class Tool {
     }
     if (own == null) consumer[0].close();
     print("{\"request\":" + n + ",\"id\":" + quote(ids[0]) + ",\"millis\":" + (System.nanoTime() - start) / 1000000 + ",\"answers\":[" + answers + "]}");
+  }
+
+  static void serve(Connection connection, String queue, int threads) throws Exception {
+    CountDownLatch released = new CountDownLatch(1);
+    for (int i = 0; i < threads; i++) {
+      Session session = connection.createSession(false, Session.AUTO_ACKNOWLEDGE);
+      MessageProducer producer = session.createProducer(null);
+      session.createConsumer(session.createQueue(queue)).setMessageListener(m -> {
+        try {
+          print(json(m));
+          released.await();
+          TextMessage answer = session.createTextMessage("answer to " + ((TextMessage) m).getText());
+          answer.setJMSCorrelationID(m.getJMSCorrelationID());
+          if (m.getJMSReplyTo() != null) producer.send(m.getJMSReplyTo(), answer);
+        } catch (Exception e) {
+          System.err.println(e); // the request is not answered, and the test sees that
+        }
+      });
+    }
+    connection.start();
+    BufferedReader in = standardInput();
+    for (String line = in.readLine(); line != null; line = in.readLine()) released.countDown();
   }
 
   static synchronized void print(String line) {

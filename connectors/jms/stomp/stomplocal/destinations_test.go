@@ -86,8 +86,17 @@ func TestTemporaryQueueOfARequester(t *testing.T) {
 	if string(f.Body) != "!" || f.Header.Get("destination") != "/temp-queue/answers" {
 		t.Errorf("%q from %q", f.Body, f.Header.Get("destination"))
 	}
+	if _, err := b.Publish(reply, stomplocal.Message{Body: []byte("inside")}); err != nil {
+		t.Error(err)
+	}
+	if f := requester.want("MESSAGE"); string(f.Body) != "inside" {
+		t.Errorf("%q", f.Body)
+	}
 	_ = requester.Close()
 	eventually(t, "the requester is gone", func() bool { return b.Connections() == 1 })
+	if _, err := b.Publish(reply, stomplocal.Message{}); err == nil {
+		t.Error("a message was published to a temporary queue that is gone")
+	}
 	responder.frame("SEND", "late", "destination:"+escape(reply), "receipt:late")
 	f = responder.want("ERROR")
 	if f.Header.Get("receipt-id") != "late" || !startsWith(string(f.Body), "org.apache.activemq.DestinationDoesNotExistException:") {

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Publish puts a message on a queue or a topic ("/queue/orders", "/topic/prices"), as a producer inside the process,
-// and returns its message-id. The broker keeps nothing of m.
+// Publish puts a message on a queue or a topic ("/queue/orders", "/topic/prices"), or on a temporary queue as others see
+// it ("/remote-temp-queue/ID:…"), as a producer inside the process, and returns its message-id. The broker keeps nothing
+// of m.
 func (b *Broker) Publish(destination string, m Message) (string, error) {
 	made, err := fromPublished(m)
 	if err != nil {
@@ -22,13 +23,16 @@ func (b *Broker) Publish(destination string, m Message) (string, error) {
 		b.topics.publish(name, made)
 		return made.id, nil
 	}
-	name, ok := strings.CutPrefix(destination, prefixQueue)
-	if !ok || name == "" {
-		return "", fmt.Errorf("publishing to %q: not a queue or a topic", destination)
+	q := b.look(destination)
+	if name, ok := strings.CutPrefix(destination, prefixQueue); ok && name != "" {
+		q = b.queueNamed(name)
+	}
+	if q == nil {
+		return "", fmt.Errorf("publishing to %q: not a queue or a topic, or a temporary queue that is gone", destination)
 	}
 	b.stats.Published++
 	made.seal()
-	b.queueNamed(name).put(made)
+	q.put(made)
 	return made.id, nil
 }
 
@@ -117,7 +121,10 @@ func (b *Broker) DurableDepth(clientID, subscription string) (depth int, ok bool
 func (b *Broker) look(destination string) *queue {
 	name, ok := strings.CutPrefix(destination, prefixQueue)
 	if !ok {
-		name, _ = strings.CutPrefix(destination, prefixRemoteTemp)
+		name, ok = strings.CutPrefix(destination, prefixRemoteTemp)
+	}
+	if !ok {
+		return nil
 	}
 	q := b.queues[name]
 	if q != nil {
