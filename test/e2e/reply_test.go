@@ -164,6 +164,11 @@ func testReplyCell(t *testing.T, p *bridgeProcess, b *brokers.Broker, client jav
 	took := time.Since(start)
 	text := func(i int) string { return fmt.Sprintf("%s %d äöü", c.name, i) }
 	checkAnswered(t, sent, got, stray, func(i int) string { return "answer to " + text(i) })
+	for i, x := range got {
+		if slices.Contains(x.Faults, true) {
+			t.Errorf("the answer to request %d says that it is a fault", i)
+		}
+	}
 	if c.whole || c.name == "sqs" || strings.HasPrefix(c.name, "eventbridge") { // attributes of an answer are properties too
 		for i, x := range got {
 			if len(x.Answers) != 1 {
