@@ -53,7 +53,7 @@ func defaults(t reflect.Type) reflect.Value {
 	case reflect.TypeFor[Reply]():
 		return reflect.ValueOf(Reply{Timeout: 30 * time.Second, Allow: []string{"temp-queue:*"}, Format: ReplyFormatBody})
 	case reflect.TypeFor[ReplySQS]():
-		return reflect.ValueOf(ReplySQS{Consumers: 1})
+		return reflect.ValueOf(ReplySQS{Consumers: 1, Visibility: 10 * time.Second})
 	case reflect.TypeFor[SQSTarget]():
 		return reflect.ValueOf(SQSTarget{Body: SQSBodyPlain, Object: ObjectReject})
 	default:

@@ -37,8 +37,9 @@ type ReplyFrom struct {
 
 // ReplySQS is the queue that responders answer to.
 type ReplySQS struct {
-	Queue     string `mapstructure:"queue" required:"true" doc:"the queue's name, URL or ARN"`
-	Consumers int    `mapstructure:"consumers" min:"1" max:"100" doc:"receive calls at once"`
+	Queue      string        `mapstructure:"queue" required:"true" doc:"the queue's name, URL or ARN"`
+	Consumers  int           `mapstructure:"consumers" min:"1" max:"100" doc:"receive calls at once"`
+	Visibility time.Duration `mapstructure:"visibility" min:"10s" max:"12h" doc:"how long an answer stays hidden at a time, also after a crash; extended until it is sent"`
 }
 
 // ReplyJMS is the broker queue that JMS services answer to.

@@ -126,6 +126,7 @@ func (v *validator) brokers() {
 		if b.Username == "" && b.Password.IsSet() {
 			v.add(join(path, "username"), "there is a password without a username", "")
 		}
+		v.clientName(b.ClientID, join(path, "client_id"))
 		v.readable(b.TLS.CAFile, join(path, "tls.ca_file"))
 		v.readable(b.TLS.CertFile, join(path, "tls.cert_file"))
 		v.readable(b.TLS.KeyFile, join(path, "tls.key_file"))

@@ -52,6 +52,8 @@ func (v *validator) source(r *Route, path string) {
 	if s.Topic == "" && s.Subscription != "" {
 		v.add(join(path, "subscription"), "a durable subscription needs a topic", "a queue keeps its messages without one")
 	}
+	v.clientName(s.ClientID, join(path, "client_id"))
+	v.subscriptionName(s.Subscription, join(path, "subscription"))
 	if s.Topic != "" && s.Consumers > 1 {
 		v.add(join(path, "consumers"), "a topic takes one consumer: each connection would get every message", "write consumers: 1")
 	}
@@ -113,7 +115,7 @@ func (v *validator) destination(queue, topic, path string) {
 		key, name := d.key, d.name
 		if strings.HasPrefix(name, "/") || strings.Contains(name, "://") {
 			v.add(join(path, key), fmt.Sprintf("%q is spelled with a prefix of the wire", name), "write the bare name, such as orders")
-		} else if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		} else if strings.ContainsFunc(name, isControl) {
 			v.add(join(path, key), fmt.Sprintf("%q holds a control character", name), "")
 		}
 	}

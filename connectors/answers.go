@@ -141,7 +141,9 @@ func (s *Set) answersOverSQS(parts *Parts, target *bridge.TargetSettings, maker 
 	back := s.base(r, r.Name+"/reply")
 	back.Expired = bridge.ExpireForward // the token's deadline decides
 	for range p.From.SQS.Consumers {
-		source, err := sqs.NewSource(sqs.SourceSettings{Client: s.awsClient(), Queue: p.From.SQS.Queue, Log: s.log})
+		source, err := sqs.NewSource(sqs.SourceSettings{
+			Client: s.awsClient(), Queue: p.From.SQS.Queue, Visibility: p.From.SQS.Visibility, Log: s.log,
+		})
 		if err != nil {
 			return err
 		}

@@ -1,9 +1,13 @@
 package connectors
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -33,6 +37,12 @@ type exchange struct {
 // startExchange runs the routes of a configuration, in which BROKER and ENDPOINT stand for the addresses.
 func startExchange(t *testing.T, routes string, queues ...string) *exchange {
 	t.Helper()
+	return startExchangeWatched(t, nil, routes, queues...)
+}
+
+// startExchangeWatched shows each call of the routes to AWS before it is made.
+func startExchangeWatched(t *testing.T, watch func(action, body string), routes string, queues ...string) *exchange {
+	t.Helper()
 	for name, value := range map[string]string{
 		"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "", "AWS_REGION": "us-east-1",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "",
@@ -54,7 +64,11 @@ func startExchange(t *testing.T, routes string, queues ...string) *exchange {
 		Region: x.aws.Region(), BaseEndpoint: sdk.String(x.aws.URL()), HTTPClient: &http.Client{Transport: x.aws.Transport()},
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", "secret", ""),
 	})
-	text := fmt.Sprintf("brokers: [{name: mq, url: %q}]\naws: {endpoint_url: %q, region: us-east-1}\nroutes:\n%s", x.broker.URL(), x.aws.URL(),
+	url := x.aws.URL()
+	if watch != nil {
+		url = watched(t, x.aws, watch)
+	}
+	text := fmt.Sprintf("brokers: [{name: mq, url: %q}]\naws: {endpoint_url: %q, region: us-east-1}\nroutes:\n%s", x.broker.URL(), url,
 		strings.ReplaceAll(routes, "ENDPOINT", x.aws.URL()))
 	c, err := config.Parse(filepath.Join(t.TempDir(), "bridge.yaml"), []byte(text))
 	if err != nil {
@@ -79,6 +93,23 @@ func startExchange(t *testing.T, routes string, queues ...string) *exchange {
 		set.awsClient().Close()
 	})
 	return x
+}
+
+// watched is the address of a server in front of an endpoint, to which it shows each call.
+func watched(t *testing.T, e *awslocal.Endpoint, watch func(action, body string)) string {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // the client has gone
+		}
+		watch(r.Header.Get("X-Amz-Target"), string(body))
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		(&httputil.ReverseProxy{Transport: e.Transport(), Rewrite: func(p *httputil.ProxyRequest) {
+			p.Out.URL.Scheme, p.Out.URL.Host = "http", r.Host
+		}, ErrorHandler: func(http.ResponseWriter, *http.Request, error) {}}).ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
 }
 
 // respond answers each request on a queue as AWS's point-to-point sample does, until the test ends.
@@ -181,6 +212,34 @@ func TestARequesterIsAnsweredByAServiceBehindSQS(t *testing.T) {
 		if got[correlation] != body {
 			t.Errorf("%s is answered with %q, not %q", correlation, got[correlation], body)
 		}
+	}
+}
+
+// A bridge that is killed leaves its answers hidden for so long.
+func TestAnswersAreHiddenForAsLongAsTheRouteSays(t *testing.T) {
+	for _, tc := range []struct{ key, want string }{
+		{"{queue: price-replies}", `"VisibilityTimeout":10,`},
+		{"{queue: price-replies, visibility: 45s}", `"VisibilityTimeout":45,`},
+	} {
+		t.Run(tc.key, func(t *testing.T) {
+			received := make(chan string, 1)
+			startExchangeWatched(t, func(action, body string) {
+				if action == "AmazonSQS.ReceiveMessage" {
+					select {
+					case received <- body:
+					default: // one is enough
+					}
+				}
+			}, strings.Replace(replyRoute, "{queue: price-replies}", tc.key, 1), "price-requests", "price-replies", "dlq")
+			select {
+			case body := <-received:
+				if !strings.Contains(body, tc.want) {
+					t.Errorf("%s has no %s", body, tc.want)
+				}
+			case <-time.After(20 * time.Second):
+				t.Fatal("nobody receives answers")
+			}
+		})
 	}
 }
 

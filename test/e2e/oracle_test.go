@@ -18,10 +18,9 @@ import (
 // oracle knows what must arrive: message i is a pure function of i.
 type oracle struct {
 	count, groups int
-	owed          int      // messages 0 to owed-1 are confirmed by the broker
-	strict        string   // the route's name, when its order is strict: the one group of all messages, and groups is 1
-	pinned        bool     // the account is the message's JMSXGroupID too
-	added         []string // properties that the broker adds on the way, which each message must have
+	owed          int    // messages 0 to owed-1 are confirmed by the broker
+	strict        string // the route's name, when its order is strict: the one group of all messages, and groups is 1
+	pinned        bool   // the account is the message's JMSXGroupID too
 }
 
 // group is the MessageGroupId that message i must have where order is kept.
@@ -114,12 +113,6 @@ func (o *oracle) number(r *awslocal.Record) (int, error) {
 	got, err := recordProperties(r)
 	if err != nil {
 		return 0, err
-	}
-	for _, name := range o.added {
-		if got[name] == "" {
-			return 0, fmt.Errorf("a message without %s: %v", name, got)
-		}
-		delete(got, name)
 	}
 	i, err := strconv.Atoi(got["number"])
 	if err != nil || i < 0 || i >= o.count {

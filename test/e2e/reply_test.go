@@ -48,17 +48,29 @@ func inCall(more ...string) []string {
 // responders makes everything that answers: a real function, a service behind SQS, and one behind an event bus.
 func responders(t testing.TB) *awslocal.Endpoint {
 	t.Helper()
-	e := startAWS(t, awslocal.Options{}, "asked", "answers", "whole-asked", "whole-answers", "events-asked", "events-answers")
-	if err := e.CreateFunction(awslocal.FunctionOptions{Name: "quotes", Timeout: 30 * time.Second, Command: []string{lambdatest.Build(t)}}); err != nil {
-		t.Fatal(err)
+	e := startAWS(t, awslocal.Options{}, "asked", "answers", "whole-asked", "whole-answers", "events-asked", "events-answers", "function-answers")
+	program := []string{lambdatest.Build(t)}
+	for _, f := range []awslocal.FunctionOptions{
+		{Name: "quotes", Timeout: 30 * time.Second, Command: program},
+		{Name: "behind-a-bus", Timeout: 30 * time.Second, Command: program, Environment: []string{
+			"FUNCTION_MODE=answer", "AWS_ENDPOINT_URL=" + e.URL(), "AWS_ACCESS_KEY_ID=AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret-k8Vb21",
+		}},
+	} {
+		if err := e.CreateFunction(f); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := e.CreateBus("prices"); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.CreateRule(awslocal.RuleOptions{
-		Name: "to-service", Bus: "prices", Pattern: `{"source":["mq.prices"]}`, Targets: []awslocal.EventTarget{{ARN: e.QueueARN("events-asked")}},
-	}); err != nil {
-		t.Fatal(err)
+	for _, r := range []awslocal.RuleOptions{
+		{Name: "to-service", Pattern: `{"source":["mq.prices"]}`, Targets: []awslocal.EventTarget{{ARN: e.QueueARN("events-asked")}}},
+		{Name: "to-function", Pattern: `{"source":["mq.quotes"]}`, Targets: []awslocal.EventTarget{{ARN: e.FunctionARN("behind-a-bus")}}},
+	} {
+		r.Bus = "prices"
+		if err := e.CreateRule(r); err != nil {
+			t.Fatal(err)
+		}
 	}
 	s := newService(t, e.URL())
 	s.respond("asked", asked, once)
@@ -103,6 +115,7 @@ var replyCells = []struct {
 	{"sqs", "sqs: {queue: asked}", overSQS("answers"), plain, false},
 	{"sqs.whole", "sqs: {queue: whole-asked}", overSQS("whole-answers", "format: envelope"), plain, true},
 	{"eventbridge", "eventbridge: {bus: prices, source: mq.prices, detail_type: Asked}", overSQS("events-answers"), plain, false},
+	{"eventbridge.lambda", "eventbridge: {bus: prices, source: mq.quotes, detail_type: Asked}", overSQS("function-answers"), plain, false},
 }
 
 // The Java clients as they are, fifty threads of one connection, half of them with a temporary queue and half with a
@@ -151,7 +164,12 @@ func testReplyCell(t *testing.T, p *bridgeProcess, b *brokers.Broker, client jav
 	took := time.Since(start)
 	text := func(i int) string { return fmt.Sprintf("%s %d äöü", c.name, i) }
 	checkAnswered(t, sent, got, stray, func(i int) string { return "answer to " + text(i) })
-	if c.whole || c.name == "sqs" || c.name == "eventbridge" { // attributes of an answer are properties too
+	for i, x := range got {
+		if slices.Contains(x.Faults, true) {
+			t.Errorf("the answer to request %d says that it is a fault", i)
+		}
+	}
+	if c.whole || c.name == "sqs" || strings.HasPrefix(c.name, "eventbridge") { // attributes of an answer are properties too
 		for i, x := range got {
 			if len(x.Answers) != 1 {
 				continue // it is told above

@@ -43,14 +43,30 @@ func TestMigrationTakesOverADurableSubscription(t *testing.T) {
 			java.Subscription{Topic: "migration.prices", ClientID: "pricing", Name: "ticks"},
 			[]string{"topic: migration.prices", "client_id: pricing", "subscription: ticks"},
 		},
-		{ // with dots, which Artemis's Java clients escape when they name the queue, and STOMP does not
+		// What the brokers read otherwise in CONNECT, and what Artemis's Java clients escape when they name the queue.
+		{
+			classic6, java.ActiveMQ6,
+			java.Subscription{Topic: "migration.odd", ClientID: `pri\cing.app:1`, Name: `ti\cks.eu:1`},
+			[]string{"topic: migration.odd", `client_id: 'pri\cing.app:1'`, `subscription: 'ti\cks.eu:1'`},
+		},
+		{
+			artemis, java.Core,
+			java.Subscription{Topic: "migration.odd", ClientID: `pri\cing.app:1`, Name: `ti\cks.eu:1`},
+			[]string{"topic: migration.odd", `client_id: 'pri\cing.app:1'`, `subscription: 'ti\cks.eu:1'`},
+		},
+		{
+			artemis, java.ActiveMQ6,
+			java.Subscription{Topic: "migration.openwire", ClientID: `pri\cing.app:2`, Name: `ti\cks.eu:2`},
+			[]string{"topic: migration.openwire", `client_id: 'pri\cing.app:2'`, `subscription: 'ti\cks.eu:2'`},
+		},
+		{ // by the name of the queue
 			artemis, java.ActiveMQ6,
 			java.Subscription{Topic: "migration.dots", ClientID: "pricing.app", Name: "ticks.eu"},
 			[]string{`queue: 'migration.dots::pricing\.app.ticks\.eu'`},
 		},
 	} {
 		b := c.broker.Broker(t)
-		t.Run(string(b.Kind())+" from "+string(c.client), func(t *testing.T) {
+		t.Run(string(b.Kind())+" from "+string(c.client)+" "+c.subscription.ClientID, func(t *testing.T) {
 			e := startAWS(t, awslocal.Options{}, "prices")
 			s := c.subscription
 			config := configuration(e, brokerYAML("mq", b.URL("stomp+ssl"), brokers.App, b.CAFile()), pricesYAML(c.source...))

@@ -25,10 +25,22 @@ import (
 type Harness struct {
 	// Name is for messages.
 	Name string
-	// Clients returns clients without retries. It is called once in each check.
-	Clients func(t testing.TB) (*eventbridge.Client, *sqs.Client)
+	// Endpoint is called once in each check.
+	Endpoint func(t testing.TB) Endpoint
+	// Functions tells that the endpoint runs Lambda functions: only then they are checked.
+	Functions bool
 	// Differences are what is known to differ from AWS: the name of a check, and why.
 	Differences map[string]string
+}
+
+// Endpoint is what a check works on.
+type Endpoint struct {
+	// Events and Queues are clients without retries.
+	Events *eventbridge.Client
+	Queues *sqs.Client
+	// Function makes a Lambda function and returns its ARN. The function sends each event that it gets to the queue, as it
+	// stands, and then fails as often for one event as the member "fail" of its detail says.
+	Function func(name, queueURL string) (arn string, err error)
 }
 
 // limit bounds one check.
@@ -37,7 +49,11 @@ const limit = 40 * time.Second
 // Run runs all checks as subtests.
 func Run(t *testing.T, h Harness) {
 	known := map[string]bool{}
-	for _, c := range slices.Concat(busChecks(), ruleChecks(), putChecks(), refusalChecks()) {
+	checks := slices.Concat(busChecks(), ruleChecks(), putChecks(), refusalChecks())
+	if h.Functions {
+		checks = append(checks, functionChecks()...)
+	}
+	for _, c := range checks {
 		known[c.name] = true
 		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
 			t.Parallel() // most of a check is waiting
@@ -55,7 +71,8 @@ func (h Harness) run(t *testing.T, c check) {
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	p := &probe{ctx: ctx, name: fmt.Sprintf("check-%016x", rand.Uint64())}
-	p.events, p.queues = h.Clients(t)
+	e := h.Endpoint(t)
+	p.events, p.queues, p.function = e.Events, e.Queues, e.Function
 	done := make(chan struct{})
 	go func() { // so that must can end the check
 		defer close(done)
@@ -87,6 +104,7 @@ type probe struct {
 	ctx      context.Context
 	events   *eventbridge.Client
 	queues   *sqs.Client
+	function func(name, queueURL string) (arn string, err error)
 	name     string // what no other check has, in no other run either
 	undo     []func(context.Context)
 	problems []string
@@ -226,6 +244,7 @@ type event struct {
 	Detail     json.RawMessage `json:"detail"`
 	group      string
 	trace      string
+	text       string // the whole, as it came
 }
 
 // received takes n events out of a queue, or fewer when no more come.
@@ -243,7 +262,7 @@ func (p *probe) received(url string, n int) []event {
 		for _, m := range out.Messages {
 			var e event
 			p.must(json.Unmarshal([]byte(*m.Body), &e), "reading the event "+*m.Body)
-			e.group, e.trace = m.Attributes["MessageGroupId"], m.Attributes["AWSTraceHeader"]
+			e.group, e.trace, e.text = m.Attributes["MessageGroupId"], m.Attributes["AWSTraceHeader"], *m.Body
 			all = append(all, e)
 			_, err := p.queues.DeleteMessage(p.ctx, &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle})
 			p.must(err, "deleting")

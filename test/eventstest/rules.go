@@ -169,6 +169,11 @@ func ruleChecks() []check {
 			_, err := p.events.PutTargets(p.ctx, &eventbridge.PutTargetsInput{Rule: aws.String("all"), EventBusName: &p.name, Targets: []types.Target{to("orders")}})
 			p.refused("putting it", err, "ValidationException")
 		}},
+		{"a function is a target", func(p *probe) {
+			p.bus()
+			arn := "arn:aws:lambda:us-east-1:123456789012:function:" + p.name
+			p.rule("all", `{"source":["a"]}`, to(arn), types.Target{Id: aws.String("version"), Arn: aws.String(arn + ":live")})
+		}},
 		{"a FIFO queue is a target with a group", func(p *probe) {
 			p.bus()
 			url, arn := p.queue(".fifo", map[string]string{"FifoQueue": "true", "ContentBasedDeduplication": "true"})

@@ -5,9 +5,6 @@ package eventstest_test
 import (
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
-
 	"github.com/jmsbridge/jmsbridge/test/eventstest"
 	"github.com/jmsbridge/jmsbridge/test/sqstest/servers"
 )
@@ -37,7 +34,7 @@ func TestMotoConforms(t *testing.T) {
 	url := servers.Moto(t)
 	eventstest.Run(t, eventstest.Harness{
 		Name:        "moto " + servers.MotoVersion,
-		Clients:     func(t testing.TB) (*eventbridge.Client, *sqs.Client) { return clients(t, url, nil) },
+		Endpoint:    func(t testing.TB) eventstest.Endpoint { return clients(t, url, nil) },
 		Differences: motoDifferences,
 	})
 }

@@ -33,6 +33,8 @@ type Exchanged struct {
 	Took time.Duration
 	// Answers are what came until the one with the right correlation id: just that one, unless something is wrong.
 	Answers []bridge.Message
+	// Faults tells for each answer what getBooleanProperty("JMSBridgeFault") says to a client.
+	Faults []bool
 }
 
 // Exchanging is an exchange that runs.
@@ -122,7 +124,11 @@ func parseExchanged(line []byte) (int, Exchanged, error) {
 		if err != nil {
 			return 0, Exchanged{}, fmt.Errorf("reading an answer to request %d: %w", raw.Request, err)
 		}
-		x.Answers = append(x.Answers, m)
+		var said struct{ Fault bool }
+		if err := json.Unmarshal(a, &said); err != nil {
+			return 0, Exchanged{}, fmt.Errorf("reading an answer to request %d: %w", raw.Request, err)
+		}
+		x.Answers, x.Faults = append(x.Answers, m), append(x.Faults, said.Fault)
 	}
 	return raw.Request, x, nil
 }

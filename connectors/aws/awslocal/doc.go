@@ -17,10 +17,11 @@
 // [Endpoint.Drain]). Time comes from package time only, so an endpoint works inside a testing/synctest bubble; there,
 // use [Endpoint.Transport] instead of the loopback socket.
 //
-// Of Amazon EventBridge it has PutEvents, buses and rules, whose targets are the SQS queues of the same endpoint; other
-// services take events through [Endpoint.DeliverEvents]. Targets have an event before PutEvents is answered. The patterns
-// of rules are few ([RuleOptions]), there are no schedules, input transformers, archives and retries, and no policy is
-// needed on a queue. The conformance suite in test/eventstest holds it.
+// Of Amazon EventBridge it has PutEvents, buses and rules, whose targets are the SQS queues and the Lambda functions of the
+// same endpoint; other services take events through [Endpoint.DeliverEvents]. Queues have an event before PutEvents is
+// answered. Functions are called asynchronously, so one that fails is tried twice more. The patterns of rules are few
+// ([RuleOptions]), there are no schedules, input transformers, archives and retries, and neither a queue's nor a function's
+// policy is asked. The conformance suite in test/eventstest holds it.
 //
 // What it leaves out: the old query protocol for SQS, permissions (deny rules stand in for them), message move tasks,
 // ReceiveRequestAttemptId, the request rate of FIFO queues, server-side encryption (attributes are stored, faults stand

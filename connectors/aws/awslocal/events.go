@@ -23,7 +23,8 @@ type PutEvent struct {
 type BusCounts struct {
 	// Events were taken; Unmatched are those of them for which no rule matched: EventBridge drops these.
 	Events, Unmatched int
-	// Delivered and Failed count events and targets: a queue that does not exist, or does not take the event, is a failure.
+	// Delivered and Failed count events and targets: a queue or a function that does not exist, or does not take the event, is
+	// a failure. One that a function fails on was delivered: [Endpoint.FunctionCounts] tells of it.
 	Delivered, Failed int
 }
 
@@ -31,7 +32,7 @@ type BusCounts struct {
 type EventTarget struct {
 	// ID is unique in the rule; "": the ARN.
 	ID string
-	// ARN is that of an SQS queue, or of what [Endpoint.DeliverEvents] serves.
+	// ARN is that of an SQS queue, of a function, or of what [Endpoint.DeliverEvents] serves.
 	ARN string
 	// MessageGroupID is needed for a FIFO queue, which has to have content-based deduplication.
 	MessageGroupID string
@@ -138,8 +139,9 @@ func (e *Endpoint) CreateRule(o RuleOptions) error {
 	return nil
 }
 
-// DeliverEvents has the events of targets of a service ("lambda": the third part of the ARN) given to a function, which
-// is called before PutEvents is answered, by any goroutine. nil takes it back. SQS queues need none.
+// DeliverEvents has the events of targets of a service ("states": the third part of the ARN) given to a Go function, which
+// is called before PutEvents is answered, by any goroutine. nil takes it back. The queues and Lambda functions of the endpoint
+// need none; one for "sqs" or "lambda" stands in their place.
 func (e *Endpoint) DeliverEvents(service string, to func(arn string, event []byte)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -237,3 +237,33 @@ func TestAQueueThatDoesNotTakeTheEventIsCounted(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestAFunctionThatIsNotThereOrTakesNoMoreIsCountedAsFailed(t *testing.T) {
+	e := withBus(t, awslocal.Options{})
+	release := make(chan struct{})
+	if err := e.CreateFunction(awslocal.FunctionOptions{Name: "busy", EventQueue: 1, Aliases: map[string]string{"live": "7"}, Handler: func(context.Context, []byte) ([]byte, error) {
+		<-release
+		return nil, nil
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	defer close(release)
+	busy := e.FunctionARN("busy")
+	var targets []awslocal.EventTarget
+	for _, arn := range []string{
+		busy + ":none", e.FunctionARN("none"), strings.Replace(busy, ":123456789012:", ":210987654321:", 1),
+		busy + ":live", busy, // the second finds the queue full
+	} {
+		targets = append(targets, awslocal.EventTarget{ARN: arn})
+	}
+	rule(t, e, awslocal.RuleOptions{Name: "more", Bus: "prices", Targets: targets}) // beside the one to a queue
+	if _, err := eventsClient(e).PutEvents(t.Context(), puts(1)); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(awslocal.BusCounts{Events: 1, Delivered: 2, Failed: 4}, e.BusCounts("prices")); d != "" {
+		t.Error(d)
+	}
+	if n := e.FunctionCounts("busy"); n.Queued != 1 {
+		t.Errorf("%+v", n)
+	}
+}

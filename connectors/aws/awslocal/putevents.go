@@ -272,11 +272,10 @@ func (c *call) dispatch(made [][]byte) []delivery {
 			}
 			matched = true
 			for _, t := range r.targets {
-				service := strings.SplitN(t.ARN, ":", 4)[2]
-				if to := e.events.deliver[service]; to != nil {
+				if to := e.events.deliver[serviceOf(t.ARN)]; to != nil {
 					others = append(others, delivery{to, t.ARN, event})
 					b.counts.Delivered++
-				} else if service == "sqs" && e.sendEvent(t, event, c.records[i].Trace) {
+				} else if e.deliverEvent(t, event, c.records[i].Trace) {
 					b.counts.Delivered++
 				} else {
 					b.counts.Failed++
@@ -288,6 +287,35 @@ func (c *call) dispatch(made [][]byte) []delivery {
 		}
 	}
 	return others
+}
+
+// serviceOf is the service of an ARN.
+func serviceOf(arn string) string { return strings.SplitN(arn, ":", 4)[2] }
+
+// deliverEvent gives an event to a target of this endpoint; e.mu is held. false: it has none such, or that does not take it.
+func (e *Endpoint) deliverEvent(t EventTarget, event []byte, trace string) bool {
+	switch serviceOf(t.ARN) {
+	case "sqs":
+		return e.sendEvent(t, event, trace)
+	case "lambda":
+		return e.invokeByEvent(t.ARN, event)
+	default:
+		return false
+	}
+}
+
+// invokeByEvent calls a function asynchronously, as EventBridge does: what becomes of the call is Lambda's affair.
+func (e *Endpoint) invokeByEvent(arn string, event []byte) bool {
+	account, name, qualifier, ok := functionID(arn)
+	f := e.functions.find(name)
+	if !ok || f == nil || account != e.opt.Account {
+		return false
+	}
+	version, ok := f.version(qualifier)
+	if !ok || f.refusal("Event", event) != nil {
+		return false
+	}
+	return f.enqueue(&invocation{id: newID(), arn: arn, version: version, payload: bytes.Clone(event)}) == nil
 }
 
 // sendEvent sends an event to a queue; e.mu is held. false: there is none, or it does not take it.

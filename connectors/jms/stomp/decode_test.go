@@ -2,6 +2,7 @@ package stomp
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func TestDecodeClassic(t *testing.T) {
 	if diff := cmp.Diff(fmt.Sprintf("%+v", want), fmt.Sprintf("%+v", got)); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[string]string{"empty": "", "region": "EU", "original-destination": "/topic/t"}, properties(props)); diff != "" {
+	if diff := cmp.Diff(map[string]string{"empty": "", "region": "EU"}, properties(props)); diff != "" {
 		t.Error(diff)
 	}
 	if !body.Equal(bridge.NewBytes("xyz")) || body.IsInferred() || m.Hold != nil || m.ack != "ID:vm-4:1102" {
@@ -83,6 +84,30 @@ func TestDecodeArtemis(t *testing.T) {
 	}
 	if !m.Body.Equal(bridge.NewText("plain")) || !m.Body.IsInferred() {
 		t.Errorf("%+v", m.Body)
+	}
+}
+
+// What a broker adds when it moves a message is not the sender's. A name means that only on the broker which writes it, and
+// what Java clients see as a property stays one.
+func TestWhatABrokerAddsToAMovedMessageIsHidden(t *testing.T) {
+	const both = "original-destination:o\n_AMQ_ORIG_ADDRESS:a\n_AMQ_ORIG_QUEUE:q\n_AMQ_ORIG_MESSAGE_ID:1\n_AMQ_ORIG_ROUTING_TYPE:1\n_AMQ_ACTUAL_EXPIRY:2\n" +
+		"dlqDeliveryFailureCause:why\n_AMQ_ORIGIN:mine\noriginal:mine\n"
+	kept := map[string]string{"dlqDeliveryFailureCause": "why", "_AMQ_ORIGIN": "mine", "original": "mine"}
+	artemisOwn := map[string]string{
+		"_AMQ_ORIG_ADDRESS": "a", "_AMQ_ORIG_QUEUE": "q", "_AMQ_ORIG_MESSAGE_ID": "1", "_AMQ_ORIG_ROUTING_TYPE": "1", "_AMQ_ACTUAL_EXPIRY": "2",
+	}
+	classicOwn := map[string]string{"original-destination": "o"}
+	for kind, more := range map[client.Kind][]map[string]string{
+		client.Classic: {artemisOwn}, client.Artemis: {classicOwn}, client.Unknown: {artemisOwn, classicOwn},
+	} {
+		want := maps.Clone(kept)
+		for _, m := range more {
+			maps.Copy(want, m)
+		}
+		m := decode(t, kind, "6.1.7", SourceSettings{}, "MESSAGE\nsubscription:s1\nack:1\nmessage-id:ID\\ca\\c1\\c1\\c1\ndestination:/queue/q\n"+both+"\nx\x00").Message
+		if diff := cmp.Diff(want, properties(m.Properties)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", kind, diff)
+		}
 	}
 }
 

@@ -37,24 +37,32 @@ func dialogue(ctx context.Context, b jms.Broker, nc net.Conn, e jms.Endpoint, cf
 	return conn, nil
 }
 
-// open speaks CONNECT, and a second time where the broker may have read the password otherwise.
+// open speaks CONNECT, and a second time where the broker may have read the password or the client id otherwise.
 func open(ctx context.Context, b jms.Broker, nc net.Conn, e jms.Endpoint, cfg client.Config,
 	start func(*client.Conn) client.Handler,
 ) (*client.Conn, error) {
 	conn, err := client.Open(ctx, nc, cfg, start)
-	if err != nil && !cfg.EscapeLogin && mayWantEscapes(cfg, err) {
+	switch {
+	case errors.Is(err, client.ErrArtemis): // what it is can't be known before, and only such client ids cost another connection
+		cfg.Artemis = true
+	case err != nil && mayWantEscapes(cfg, err):
 		// A refused login costs one more, at once and only once, for the few passwords that Classic reads differently.
-		_ = nc.Close() // the broker has closed it as well
-		again, dialErr := b.Dial(ctx, e)
-		if dialErr != nil {
-			return nil, classifyConnect(err, e)
-		}
 		cfg.EscapeLogin = true
-		if conn, err = client.Open(ctx, again, cfg, start); err != nil {
-			_ = again.Close() // its error is reported
-		}
+	case err != nil:
+		return nil, classifyConnect(err, e)
+	default:
+		return conn, nil
 	}
-	if err != nil {
+	_ = nc.Close() // a refused login's is closed by the broker as well
+	again, dialErr := b.Dial(ctx, e)
+	switch {
+	case dialErr != nil && cfg.Artemis:
+		return nil, dialErr
+	case dialErr != nil:
+		return nil, classifyConnect(err, e)
+	}
+	if conn, err = client.Open(ctx, again, cfg, start); err != nil {
+		_ = again.Close() // its error is reported
 		return nil, classifyConnect(err, e)
 	}
 	return conn, nil

@@ -43,3 +43,32 @@ func TestConsumersWithARefusedPasswordLogInEveryHalfMinuteInAll(t *testing.T) {
 		}
 	})
 }
+
+// That the broker is an Artemis, which reads some client ids otherwise, is known only after the first CONNECT.
+func TestAClientIDIsSentAgainToABrokerThatReadsItOtherwise(t *testing.T) {
+	for _, tc := range []struct {
+		name, hello, id string
+		logins          int
+	}{
+		{"Artemis", artemisHello, "a:b", 2},
+		{"Artemis, and nothing to be read otherwise", artemisHello, "ab", 1},
+		{"Classic", classicHello, "a:b", 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newScript(t, polite(tc.hello))
+			source := s.source(func(set *stomp.SourceSettings) { set.Broker.ClientID = tc.id })
+			if err := source.Connect(t.Context(), 7); err != nil {
+				t.Fatal(err)
+			}
+			if err := source.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if n := len(s.seen("CONNECT")); n != tc.logins {
+				t.Errorf("%d logins, want %d", n, tc.logins)
+			}
+			if n := len(s.seen("SUBSCRIBE")); n != 1 {
+				t.Errorf("%d subscriptions", n)
+			}
+		})
+	}
+}

@@ -57,8 +57,9 @@ func (d *decoder) sort(f *client.Frame) {
 }
 
 var (
-	prefixHeader = []byte("__HDR_")
-	prefixAMQP   = []byte("JMS_AMQP_")
+	prefixHeader   = []byte("__HDR_")
+	prefixAMQP     = []byte("JMS_AMQP_")
+	prefixOriginal = []byte("_AMQ_ORIG_") // where a divert, an expiry or a dead letter took the message from
 )
 
 func (d *decoder) role(name []byte) role {
@@ -104,10 +105,14 @@ func (d *decoder) role(name []byte) role {
 	case companionBody:
 		return roleBodyType
 	}
-	if d.kind == client.Artemis {
+	switch {
+	case d.kind == client.Artemis:
 		return artemisRole(name)
+	case d.kind == client.Classic && string(name) == "original-destination": // no property to a Java client either
+		return roleHidden
+	default:
+		return roleProperty
 	}
-	return roleProperty
 }
 
 // artemisRole knows what Artemis adds: its own words, and what is left of the headers of other wires.
@@ -125,10 +130,10 @@ func artemisRole(name []byte) role {
 		return roleHiddenID
 	case "JMS_AMQP_MA_x-opt-jms-msg-type":
 		return roleAMQPType
-	case "__AMQ_CID", "_AMQ_DUPL_ID":
+	case "__AMQ_CID", "_AMQ_DUPL_ID", "_AMQ_ACTUAL_EXPIRY":
 		return roleHidden
 	}
-	if bytes.HasPrefix(name, prefixHeader) || bytes.HasPrefix(name, prefixAMQP) {
+	if bytes.HasPrefix(name, prefixHeader) || bytes.HasPrefix(name, prefixAMQP) || bytes.HasPrefix(name, prefixOriginal) {
 		return roleHidden
 	}
 	return roleProperty

@@ -112,7 +112,7 @@ func (s *Source) subscribe(ctx context.Context, sub *subscription) error {
 			dst = client.AppendHeader(dst, "subscription-type", routing)
 			dst = client.AppendHeader(dst, "consumer-window-size", strconv.Itoa(sub.window))
 			if s.set.Subscription != "" {
-				dst = client.AppendHeader(dst, "durable-subscription-name", s.set.Subscription)
+				dst = client.AppendHeader(dst, "durable-subscription-name", client.ArtemisName(s.set.Subscription))
 			}
 		default:
 			dst = client.AppendHeader(dst, "activemq.prefetchSize", strconv.Itoa(sub.credit))

@@ -327,7 +327,8 @@ public class Tool {
     b.append("\"priority\":").append(m.getJMSPriority()).append(",\"timestamp\":").append(m.getJMSTimestamp());
     b.append(",\"expiration\":").append(m.getJMSExpiration());
     b.append(",\"persistent\":").append(m.getJMSDeliveryMode() == DeliveryMode.PERSISTENT);
-    b.append(",\"redelivered\":").append(m.getJMSRedelivered()).append(",\"properties\":[");
+    b.append(",\"redelivered\":").append(m.getJMSRedelivered());
+    b.append(",\"fault\":").append(m.getBooleanProperty("JMSBridgeFault")).append(",\"properties\":[");
     String comma = "";
     for (Enumeration<?> e = m.getPropertyNames(); e.hasMoreElements(); ) {
       String name = (String) e.nextElement();

@@ -28,7 +28,7 @@ import (
 
 const (
 	quotesQueue, pricesQueue            = "quotes", "prices"
-	requestsQueue, responsesQueue       = "price-requests.fifo", "price-replies"
+	requestsQueue, responsesQueue       = "price-requests", "price-replies"
 	replyDeadQueue                      = "requests-dlq"
 	quotesFunction                      = "quotes"
 	replyKeyID, replySecret             = "DEMOACCESSKEY", "demo-secret-key"
@@ -36,8 +36,8 @@ const (
 )
 
 // replyRoutes are the routes of the demo, as bridge.yaml has them, with shorter waits, for a viewer is waiting too. A request
-// that the broker delivers again after its connection was reset is answered once all the same: where the call answers
-// because its outcome is stored, over SQS because a FIFO queue knows the request by its deduplication id.
+// that the broker delivers again after its connection was reset is answered once all the same, by once: where the call
+// answers the outcome is stored, and over SQS that the reply was sent.
 const replyRoutes = `
 brokers:
   - {name: demo, url: %q, username: %s, password: %s}
@@ -59,10 +59,11 @@ routes:
     from:
       jms: {broker: demo, queue: prices}
     to:
-      - sqs: {queue: price-requests.fifo}
+      - sqs: {queue: price-requests}
     reply:
       from:
         sqs: {queue: price-replies}
+      once: true
       key: only-for-a-demo-that-nobody-attacks
       allow: ["queue:REPLY.*"]
     dead_letter:

@@ -37,6 +37,9 @@ type Config struct {
 	EscapeLogin bool
 	// ClientID is the JMS client id; "": none.
 	ClientID string
+	// Artemis tells that the broker is one, which reads a client id in its own way. Where that makes a difference, Open
+	// fails with [ErrArtemis] when the broker is one and Artemis is not set.
+	Artemis bool
 	// HeartBeat is the interval offered both ways; 0: DefaultHeartBeat.
 	HeartBeat time.Duration
 	Limits    Limits
@@ -217,7 +220,7 @@ func (c *Conn) handshake(ctx context.Context, cfg Config) error {
 		}
 	}
 	if cfg.ClientID != "" {
-		b = AppendHeader(b, "client-id", cfg.ClientID)
+		b = appendClientID(b, cfg.ClientID, cfg.Artemis)
 	}
 	b = AppendBody(b, "")
 	if _, err := c.nc.Write(b); err != nil {
@@ -242,6 +245,9 @@ func (c *Conn) handshake(ctx context.Context, cfg Config) error {
 	}
 	c.server, _ = f.Lookup(frame.Server)
 	c.session, _ = f.Lookup(frame.Session)
+	if c.Kind() == Artemis && !cfg.Artemis && misread(cfg.ClientID) {
+		return ErrArtemis
+	}
 	beats, _ := f.Lookup(frame.HeartBeat)
 	sends, wants := parseHeartBeat(beats)
 	if sends > 0 {

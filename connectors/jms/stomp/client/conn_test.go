@@ -215,9 +215,13 @@ func TestLoginThatCannotBeSentIsRefused(t *testing.T) {
 
 func TestConnectSaysWhoItIs(t *testing.T) {
 	for _, tc := range []struct {
-		escape bool
-		want   string
-	}{{false, `p:a\c`}, {true, `p\ca\\c`}} {
+		escape, artemis bool
+		want, id        string
+	}{
+		{false, false, `p:a\c`, `id\c1.a\\b`},
+		{true, false, `p\ca\\c`, `id\c1.a\\b`},
+		{false, true, `p:a\c`, `id:1\.a\\b`}, // nothing is decoded, and the queue has a Java client's name
+	} {
 		ours, theirs := net.Pipe()
 		raw := make(chan string, 1)
 		go func() {
@@ -226,11 +230,13 @@ func TestConnectSaysWhoItIs(t *testing.T) {
 			raw <- string(b[:n])
 			_ = theirs.Close()
 		}()
-		_, err := Open(t.Context(), ours, Config{Login: "app", Passcode: `p:a\c`, ClientID: "id:1", EscapeLogin: tc.escape}, func(*Conn) Handler { return &recorder{} })
+		_, err := Open(t.Context(), ours, Config{
+			Login: "app", Passcode: `p:a\c`, ClientID: `id:1.a\b`, EscapeLogin: tc.escape, Artemis: tc.artemis,
+		}, func(*Conn) Handler { return &recorder{} })
 		if err == nil {
 			t.Fatal("no error")
 		}
-		want := "CONNECT\naccept-version:1.2\nhost:/\nheart-beat:10000,10000\nlogin:app\npasscode:" + tc.want + "\nclient-id:id\\c1\n\n\x00"
+		want := "CONNECT\naccept-version:1.2\nhost:/\nheart-beat:10000,10000\nlogin:app\npasscode:" + tc.want + "\nclient-id:" + tc.id + "\n\n\x00"
 		if diff := cmp.Diff(want, <-raw); diff != "" {
 			t.Error(diff)
 		}

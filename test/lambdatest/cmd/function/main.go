@@ -5,6 +5,9 @@
 //	batch     the same event; answers batchItemFailures with the messages whose data is "poison"
 //	strict    the same event; fails as a whole when any data is "poison"
 //	init      fails before it asks for its first call
+//	forward   takes an event of EventBridge and sends it to the SQS queue of FUNCTION_QUEUE; then fails as often for one
+//	          event as its detail's "fail" says
+//	answer    takes an event of jmsbridge by EventBridge and sends its answer to the queue that the event's reply names
 package main
 
 import (
@@ -33,6 +36,10 @@ func main() {
 	case "init":
 		fmt.Fprintln(os.Stderr, "no database")
 		os.Exit(3)
+	case "forward":
+		lambda.Start(newForwarder().handle)
+	case "answer":
+		lambda.Start(answer)
 	default:
 		lambda.Start(do)
 	}
