@@ -138,10 +138,8 @@ func (d *decoder) ours(f *client.Frame, subscription string) bool {
 var errTextEnd = &bridge.Error{
 	Class: bridge.Permanent, Code: "text-end",
 	Err:    errors.New("the text holds a NUL character and what looks like a STOMP frame: where it ends can't be told"),
-	Remedy: textEndRemedy,
+	Remedy: "consume such messages over OpenWire, or send them as bytes",
 }
-
-const textEndRemedy = "consume such messages over OpenWire, or send them as bytes"
 
 // identify sets key and id. Classic's message-id is JMSMessageID. Artemis makes a new message-id at each delivery, of
 // which only the journal's id after the comma stays; the sender's own id is in a property, or not visible.

@@ -22,7 +22,6 @@ import (
 type Source struct {
 	set     SourceSettings
 	history history
-	cut     cutTexts
 	// individual tells that cumulative acknowledgement had to be given up.
 	individual atomic.Bool
 	// told says that the log has the limits of this wire on Artemis.
@@ -85,7 +84,6 @@ func (s *Source) Connect(ctx context.Context, credit int) error {
 func (s *Source) open(ctx context.Context, nc net.Conn, e jms.Endpoint, credit int) (*subscription, error) {
 	var sub *subscription
 	cfg := clientConfig(s.set.Broker, s.set.HeartBeat, s.set.MaxBody)
-	cfg.Suspect = s.cut.suspects
 	_, err := dialogue(ctx, s.set.Broker, nc, e, cfg,
 		func(c *client.Conn) client.Handler {
 			sub = newSubscription(s, c, credit)

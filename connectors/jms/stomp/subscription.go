@@ -92,9 +92,6 @@ func (s *subscription) Message(f *client.Frame) error {
 	if err != nil {
 		return err
 	}
-	if d.Hold == nil && s.src.cut.has(d.id) {
-		d.Hold = errCutBefore
-	}
 	if d.Hold != nil && s.verdicts.cumulative {
 		s.src.individual.Store(true)
 		return errHoldCumulative
@@ -105,13 +102,6 @@ func (s *subscription) Message(f *client.Frame) error {
 		s.publish()
 	}
 	return nil
-}
-
-// errCutBefore holds a text that came before, and then something that was no frame.
-var errCutBefore = &bridge.Error{
-	Class: bridge.Permanent, Code: "text-end",
-	Err:    errors.New("the text holds a NUL character and a line break, or came in pieces, so that it seemed to end too early before: it can't be told whether it is whole"),
-	Remedy: textEndRemedy,
 }
 
 // errHoldCumulative ends a connection with cumulative acknowledgement: what is behind a held message could never be
@@ -220,10 +210,6 @@ func (s *subscription) AppendOutput(dst []byte) []byte {
 func (s *subscription) Closed(cause error) {
 	s.flush.Stop()
 	s.strays.end(s.src.set.Log, s.src.set.Broker.Name)
-	var cut *client.CutError
-	if errors.As(cause, &cut) {
-		s.src.cut.add(cut.MessageID)
-	}
 	s.mu.Lock()
 	s.cause = cause // before gone: who sees that asks why
 	s.gone.Store(true)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,27 +92,92 @@ func TestATextWithNULsAndLineBreaksComesWhole(t *testing.T) {
 	})
 }
 
+// asking is a polite broker that answers BEGIN only when it is told to, by the function that it gives: as one does whose
+// frame is still on its way.
+func asking(t *testing.T, hello string) (answer func(*frame.Frame) string, receipts func() string) {
+	var mu sync.Mutex
+	var held []string
+	rest := polite(hello)
+	return func(f *frame.Frame) string {
+			if f.Command != "BEGIN" {
+				return rest(f)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			held = append(held, receiptOf(f))
+			return ""
+		}, func() string {
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			if len(held) == 0 {
+				t.Error("no receipt is asked for")
+			}
+			all := strings.Join(held, "")
+			held = nil
+			return all
+		}
+}
+
+// A gap of the network within a text may fall where the text seems to end, and be long.
 func TestATextInPiecesComesWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newScript(t, polite(classicHello))
+		answer, receipts := asking(t, classicHello)
+		s := newScript(t, answer)
 		source := s.source(nil)
 		write := begin(t, s, source, 10)
 		const text = "a\x00\n\nb\x00\nMESSAGE\x00"
 		whole := classic(1, "", text)
 		head, _, _ := strings.Cut(whole, "a\x00")
-		from := time.Now()
 		write(head)
-		for _, b := range strings.TrimPrefix(whole, head) { // a gap after each byte
-			<-time.After(9 * time.Millisecond)
+		for _, b := range strings.TrimPrefix(whole, head) {
+			<-time.After(time.Second)
 			write(string(b))
 		}
-		sent := time.Now()
-		ds := take(t, source, 1)
-		if diff := cmp.Diff([]string{text}, bodies(ds)); diff != "" {
+		write(receipts())
+		if diff := cmp.Diff([]string{text}, bodies(take(t, source, 1))); diff != "" {
 			t.Error(diff)
 		}
-		if took := time.Since(sent); took != 10*time.Millisecond {
-			t.Errorf("a text with nothing behind it takes %v (all: %v)", took, time.Since(from))
+		if err := source.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		s.end()
+		if n := len(s.seen("BEGIN")); n != 1 || len(s.seen("ABORT")) != n {
+			t.Errorf("%d BEGIN, %d ABORT", n, len(s.seen("ABORT")))
+		}
+	})
+}
+
+// Only a text that nothing follows has to wait, for a receipt, which is asked for soon, or at once where the wire is idle.
+func TestATextArrivesAsSoonAsItsEndIsProved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript(t, polite(classicHello))
+		source := s.source(nil)
+		write := begin(t, s, source, 10)
+		for _, step := range []struct {
+			name  string
+			pause time.Duration
+			write string
+			took  time.Duration
+			asks  int
+		}{
+			{"bytes", time.Second, classic(1, "content-length:5\n", "bytes"), 0, 0},
+			{"a text with bytes behind it", time.Second, classic(2, "", "text") + classic(3, "content-length:5\n", "bytes"), 0, 0},
+			{"a lone text", time.Second, classic(4, "", "text"), 0, 1},
+			{"texts after a pause", time.Second, classic(5, "", "text") + classic(6, "", "text"), 0, 1},
+			{"a text that comes soon", 100 * time.Microsecond, classic(7, "", "text"), 500 * time.Microsecond, 1},
+		} {
+			<-time.After(step.pause)
+			asked, from := len(s.seen("BEGIN")), time.Now()
+			write(step.write)
+			take(t, source, strings.Count(step.write, "MESSAGE"))
+			if took := time.Since(from); took != step.took {
+				t.Errorf("%s: took %v", step.name, took)
+			}
+			synctest.Wait()
+			if asks := len(s.seen("BEGIN")) - asked; asks != step.asks {
+				t.Errorf("%s: %d receipts are asked for", step.name, asks)
+			}
 		}
 		if err := source.Close(t.Context()); err != nil {
 			t.Error(err)
@@ -120,66 +186,45 @@ func TestATextInPiecesComesWhole(t *testing.T) {
 	})
 }
 
-// Only a text that nothing follows has to wait.
-func TestWhatHasItsEndInItArrivesAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScript(t, polite(classicHello))
-		source := s.source(nil)
-		from := time.Now()
-		write := begin(t, s, source, 10)
-		write(classic(1, "content-length:5\n", "bytes"))
-		take(t, source, 1)
-		write(classic(2, "", "text") + classic(3, "content-length:5\n", "bytes"))
-		take(t, source, 2)
-		write(classic(4, "", "text"))
-		<-time.After(time.Millisecond)
-		write(classic(5, "", "text"))
-		take(t, source, 1)
-		if took := time.Since(from); took != time.Millisecond {
-			t.Errorf("took %v", took)
-		}
-		take(t, source, 1)
-		if took := time.Since(from); took != 11*time.Millisecond {
-			t.Errorf("the last took %v", took)
-		}
-		if err := source.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if took := time.Since(from); took != 11*time.Millisecond {
-			t.Errorf("with the end, whose receipts need no wait, it took %v", took)
-		}
-		s.end()
-	})
-}
-
-// A gap of the network within a text may fall where the text seems to end.
-func TestATextThatWasCutShortIsHeldWhenItComesAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newScript(t, polite(classicHello))
-		source := s.source(nil)
-		write := begin(t, s, source, 10)
-		write(classic(1, "", "a\x00\n")[:len(classic(1, "", "a\x00\n"))-2])
-		cut := take(t, source, 1)
-		write("b\x00\n")
-		err := ending(t, source)
-		if !strings.Contains(err.Error(), `"ID:vm:7:-1:1:1"`) || bridge.ClassOf(err) != bridge.Transient {
-			t.Errorf("%s %v", bridge.ClassOf(err), err)
-		}
-		if err := cut[0].Settle(bridge.Accept); !errors.Is(err, bridge.ErrLost) {
-			t.Errorf("the cut one is settled: %v", err)
-		}
-		write = begin(t, s, source, 10)
-		write(classic(1, "", "a\x00\n")[:len(classic(1, "", "a\x00\n"))-2])
-		<-time.After(900 * time.Millisecond) // now the network gets more time
-		write("b\x00\n" + classic(2, "", "behind") + classic(3, "content-length:0\n", ""))
-		if diff := cmp.Diff([]string{"held: text-end", "behind", ""}, bodies(take(t, source, 3))); diff != "" {
-			t.Error(diff)
-		}
-		if err := source.Close(t.Context()); err != nil {
-			t.Error(err)
-		}
-		s.end()
-	})
+// A broker that answers BEGIN with an ERROR proves as much; one that never answers, nothing.
+func TestABrokerThatKnowsNoTransactions(t *testing.T) {
+	for refuses, want := range map[bool]error{true: nil, false: bridge.ErrNotConnected} {
+		synctest.Test(t, func(t *testing.T) {
+			rest := polite(classicHello)
+			s := newScript(t, func(f *frame.Frame) string {
+				switch {
+				case f.Command == "BEGIN" && refuses:
+					return "ERROR\nreceipt-id:" + f.Header.Get("receipt") + "\nmessage:no\n\n\x00\n"
+				case f.Command == "BEGIN":
+					return "\n\n"
+				default:
+					return rest(f)
+				}
+			})
+			source := s.source(nil)
+			write := begin(t, s, source, 10)
+			from := time.Now()
+			write(classic(1, "", "text"))
+			if !refuses {
+				go func() {
+					for range 3 {
+						<-time.After(9 * time.Second)
+						write("\n") // a heart-beat
+					}
+				}()
+			}
+			ds := make([]*bridge.Delivery, 1)
+			n, err := source.Receive(t.Context(), ds)
+			if !errors.Is(err, want) || (n == 1) != refuses {
+				t.Errorf("refuses %v: %d, %v", refuses, n, err)
+			}
+			if took := time.Since(from); !refuses && (took.Round(time.Second) != 30*time.Second || !strings.Contains(err.Error(), "BEGIN")) {
+				t.Errorf("after %v: %v", took, err)
+			}
+			_ = source.Close(t.Context())
+			s.end()
+		})
+	}
 }
 
 func TestATextThatHoldsWhatLooksLikeAFrameIsHeld(t *testing.T) {

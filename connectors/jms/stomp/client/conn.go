@@ -43,9 +43,6 @@ type Config struct {
 	// HeartBeat is the interval offered both ways; 0: DefaultHeartBeat.
 	HeartBeat time.Duration
 	Limits    Limits
-	// Suspect tells that the text of this message was cut short on an earlier connection, so that its end is waited for
-	// longer; nil: none was.
-	Suspect func(f *Frame) bool
 }
 
 // Handler is what a connection's owner does with what arrives. Its methods must return soon, BeforeRead excepted.
@@ -150,9 +147,9 @@ type Conn struct {
 	lastError *ServerError
 
 	// The reader's.
-	errorSeen bool   // lastError is set
-	limited   bool   // a deadline was set for a while
-	open      []byte // the message-id of a text whose end nothing has proved yet
+	errorSeen bool // lastError is set
+	limited   bool // a deadline was set for a while
+	proof     endProof
 }
 
 type receipt struct {
@@ -179,7 +176,6 @@ func Open(ctx context.Context, nc net.Conn, cfg Config, start func(*Conn) Handle
 	if c.Kind() == Classic {
 		c.reader.trailerLF = true
 		c.reader.ours = identity{subscription: c.subscription, receipts: c.receiptPrefix}
-		c.reader.suspect = cfg.Suspect
 	}
 	c.handler = start(c)
 	c.wait.Add(2)

@@ -391,7 +391,7 @@ func TestRequestObeysItsContextAndALateReceiptHarmsNothing(t *testing.T) {
 
 func TestAHandlerMayEndTheConnection(t *testing.T) {
 	c, p := open(t, classicHello, &recorder{})
-	p.write("MESSAGE\na:b\n\nrefuse me\x00\n")
+	p.write("MESSAGE\ncontent-length:9\n\nrefuse me\x00\n")
 	<-c.Done()
 	if c.Cause() == nil || !strings.Contains(c.Cause().Error(), "refused") {
 		t.Errorf("cause is %v", c.Cause())
@@ -483,7 +483,7 @@ func TestSilenceIsNotHeldAgainstAPeerThatNobodyReads(t *testing.T) {
 		}
 		go func() {
 			<-time.After(20 * time.Second) // counted from when reading begins again
-			_, _ = io.WriteString(p.nc, "MESSAGE\na:b\n\nlate\x00\n")
+			_, _ = io.WriteString(p.nc, "MESSAGE\ncontent-length:4\n\nlate\x00\n")
 		}()
 		_ = p.nc.SetReadDeadline(time.Time{})
 		go func() { _, _ = io.Copy(io.Discard, p.nc) }()

@@ -11,9 +11,7 @@ type Frame struct {
 	LengthAt  int
 	// Skipped is the length of a body that was thrown away because it exceeds [Limits].Body; Body is empty then.
 	Skipped int64
-	// Silent tells that a body without content-length counts as whole only because nothing has followed it for a while.
-	Silent bool
-	// Doubtful tells that such a body holds what looks like the beginning of a frame, or is followed by a frame that
+	// Doubtful tells that a body without content-length holds what looks like the beginning of a frame, or is followed by a frame that
 	// anybody could have written into it: it may be longer or shorter than it was sent.
 	Doubtful bool
 

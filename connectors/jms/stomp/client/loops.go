@@ -3,7 +3,6 @@ package client
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -18,25 +17,15 @@ func (s source) Read(p []byte) (int, error) {
 	if c.handler != nil { // nil during the handshake
 		c.handler.BeforeRead(c.done)
 	}
+	from := time.Now()
 	if c.readEvery > 0 {
-		_ = c.nc.SetReadDeadline(time.Now().Add(c.readEvery)) // what is wrong with the connection, the read tells
+		_ = c.nc.SetReadDeadline(from.Add(c.readEvery)) // what is wrong with the connection, the read tells
 	} else if c.limited {
 		_ = c.nc.SetReadDeadline(time.Time{})
 		c.limited = false
 	}
-	return c.nc.Read(p)
-}
-
-// ReadWithin is Read for a limited time.
-func (s source) ReadWithin(p []byte, d time.Duration) (int, error) {
-	c := s.c
-	c.handler.BeforeRead(c.done)
-	_ = c.nc.SetReadDeadline(time.Now().Add(d))
-	c.limited = true
 	n, err := c.nc.Read(p)
-	if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-		err = errQuiet
-	}
+	c.proof.read(n, from)
 	return n, err
 }
 
@@ -54,9 +43,6 @@ func (c *Conn) readLoop() {
 		}
 		if err != nil {
 			if foul {
-				if len(c.open) > 0 {
-					err = &CutError{MessageID: string(c.open), Cause: err}
-				}
 				c.handler.Broken(c.done)
 			}
 			c.shut(fmt.Errorf("reading from the broker: %w", err))
@@ -64,21 +50,6 @@ func (c *Conn) readLoop() {
 		}
 	}
 }
-
-// CutError says that what came after a text was none of our frames: the text was longer than it seemed.
-type CutError struct {
-	// MessageID is the text's.
-	MessageID string
-	Cause     error
-}
-
-// Error names the message.
-func (e *CutError) Error() string {
-	return fmt.Sprintf("%v; the text of message %q, which came before it, may have been cut short", e.Cause, Clip(e.MessageID, 200))
-}
-
-// Unwrap returns the cause.
-func (e *CutError) Unwrap() error { return e.Cause }
 
 // dispatch hands a frame over. foul tells that an error is about what the peer has sent, and not its own word that the
 // connection ends: what came before can still be settled.
@@ -91,17 +62,10 @@ func (c *Conn) dispatch(f *Frame) (foul bool, err error) {
 		if err := c.handler.Message(f); err != nil {
 			return true, err
 		}
-		c.open = c.open[:0]
-		if f.Silent || f.Doubtful {
-			id, _ := f.Lookup("message-id")
-			c.open = append(c.open, id...)
-		}
 		return false, nil
 	case Receipt:
 		id, _ := f.Lookup("receipt-id")
-		if c.settle(id, nil) {
-			c.open = c.open[:0]
-		}
+		c.settle(id, nil)
 		return false, nil
 	case Error:
 		e := c.serverError(f)

@@ -87,8 +87,6 @@ type Reader struct {
 	// which newer Classics send as it is, can be told from the end: by what follows.
 	trailerLF bool
 	ours      identity
-	// suspect tells a text that was cut short on an earlier connection; nil: none was.
-	suspect func(*Frame) bool
 
 	buf        []byte
 	start, end int // the frame's first byte, and the end of what is read
@@ -130,7 +128,7 @@ func (r *Reader) Next() (*Frame, error) {
 		if err == nil && !ok {
 			err = r.fill()
 		}
-		if err != nil && r.mayEnd(err) {
+		if err != nil && r.mayEnd() {
 			if err = r.endText(); err == nil {
 				continue
 			}

@@ -20,7 +20,7 @@ type got struct {
 	Body    string
 	Skipped int64
 
-	Silent, Doubtful bool
+	Doubtful bool
 }
 
 // testIdentity is what the tests' frames name; proof is a frame that proves the end of the text before it.
@@ -31,7 +31,7 @@ const proof = "RECEIPT\nreceipt-id:r-9\n\n\x00\n"
 var proved = got{Command: Receipt, Headers: []string{"receipt-id=r-9"}}
 
 func dump(f *Frame) got {
-	g := got{Command: f.Command, Body: string(f.Body()), Skipped: f.Skipped, Silent: f.Silent, Doubtful: f.Doubtful}
+	g := got{Command: f.Command, Body: string(f.Body()), Skipped: f.Skipped, Doubtful: f.Doubtful}
 	for i := range f.Headers() {
 		g.Headers = append(g.Headers, string(AppendUnescaped(nil, f.Name(i)))+"="+string(AppendUnescaped(nil, f.Value(i))))
 	}
@@ -116,7 +116,7 @@ func TestReaderReadsFrames(t *testing.T) {
 		},
 		{
 			name: "an ERROR before the end", classic: true, in: "ERROR\nmessage:m\n\nb\x00\n",
-			want: []got{{Command: Error, Headers: []string{"message=m"}, Body: "b", Silent: true}},
+			want: []got{{Command: Error, Headers: []string{"message=m"}, Body: "b"}},
 		},
 		{
 			name: "a body over the limit is read past", limits: Limits{Body: 4}, in: "MESSAGE\ncontent-length:9\n\n12345\x00789\x00MESSAGE\na:1\n\n1234\x00",
@@ -352,7 +352,7 @@ func TestReaderOfASessionCutAnywhere(t *testing.T) {
 			}
 			all, err := readAll(r)
 			for i := range all { // an ERROR that ends the session counts
-				all[i].Silent, all[i].Doubtful = false, false
+				all[i].Doubtful = false
 			}
 			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatalf("cut at %d: %v", cut, err)

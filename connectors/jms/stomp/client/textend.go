@@ -2,21 +2,12 @@ package client
 
 import (
 	"bytes"
-	"errors"
 	"math"
 	"time"
 )
 
-// How the end of a text is told where a NUL within it is sent as it is.
-const (
-	// textQuiet is how long nothing but newlines must follow a text before it counts as whole. A broker writes a frame in
-	// one piece, so a gap within one comes from the network alone.
-	textQuiet = 10 * time.Millisecond
-	// suspectQuiet is the same for a text that such a gap has cut short before.
-	suspectQuiet = time.Second
-	// maxBeats is how many newlines may follow a frame: between two heart-beats passes more time than textQuiet.
-	maxBeats = 1024
-)
+// maxBeats is how many newlines may follow a frame: more heart-beats than the proof of its end is waited for.
+const maxBeats = 1024
 
 // identity is what the peer's frames name and no sender of a message can guess. It tells a frame from a text that looks
 // like one.
@@ -25,12 +16,15 @@ type identity struct {
 	receipts     string // what the ids of receipts begin with
 }
 
-// quietReader is a source that can wait for a limited time. ReadWithin returns [errQuiet] when nothing came.
-type quietReader interface {
-	ReadWithin(p []byte, d time.Duration) (int, error)
-}
+// errorQuiet is how long nothing must follow an ERROR before it counts as whole. Where its text ends matters little.
+const errorQuiet = 10 * time.Millisecond
 
-var errQuiet = errors.New("nothing came")
+// endReader is a source that can be asked to prove where a text ends. readEnd reads as Read does, after it has made the
+// peer send a frame of this connection; readWithin waits for a limited time.
+type endReader interface {
+	readEnd(p []byte) (int, error)
+	readWithin(p []byte, d time.Duration) (int, error)
+}
 
 // ahead is what is read beyond a NUL that may end a text.
 type ahead struct {
@@ -81,7 +75,6 @@ func (r *Reader) endText() error {
 	if err := r.shed(); err != nil {
 		return err
 	}
-	r.frame.Silent = r.ahead.idle
 	r.ahead.idle = false
 	r.pos, r.frame.bodyEnd = r.scan, r.scan
 	if r.frame.Skipped > 0 {
@@ -225,21 +218,21 @@ func (r *Reader) adopt() verdict {
 	return isEnd
 }
 
-// read reads from the source: not for long when the text in work is complete if nothing more comes.
+// read reads from the source, which proves the end of the text in work when that is complete if nothing more comes.
 func (r *Reader) read(p []byte) (int, error) {
-	q, ok := r.src.(quietReader)
-	if !ok || !r.ahead.idle {
+	e, ok := r.src.(endReader)
+	switch {
+	case !ok || !r.ahead.idle:
 		return r.src.Read(p)
+	case r.frame.Command == Error:
+		return e.readWithin(p, errorQuiet)
+	default:
+		return e.readEnd(p)
 	}
-	d := textQuiet
-	if r.suspect != nil && r.suspect(&r.frame) {
-		d = suspectQuiet
-	}
-	return q.ReadWithin(p, d)
 }
 
-// mayEnd tells whether the text in work ends although nothing has followed it: after a while, or, for an ERROR, with the
-// connection. A message that the end of the connection may have cut comes again.
-func (r *Reader) mayEnd(err error) bool {
-	return r.state == readText && r.ahead.idle && (errors.Is(err, errQuiet) || r.frame.Command == Error)
+// mayEnd tells whether the frame in work ends although nothing has followed it: an ERROR does, after which the broker may
+// also have closed. A message that the end of the connection may have cut comes again.
+func (r *Reader) mayEnd() bool {
+	return r.state == readText && r.ahead.idle && r.frame.Command == Error
 }
