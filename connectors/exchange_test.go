@@ -3,10 +3,13 @@ package connectors
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
+	"github.com/jmsbridge/jmsbridge/bridge/reply"
+	"github.com/jmsbridge/jmsbridge/config"
 	"github.com/jmsbridge/jmsbridge/connectors/aws"
 	"github.com/jmsbridge/jmsbridge/connectors/aws/awslocal"
 )
@@ -86,13 +89,13 @@ func TestTheOutcomeThatIsStoredFirstCounts(t *testing.T) {
 
 func TestAClaimToAReplyIsOfItsRouteAndOutlivesIt(t *testing.T) {
 	s, expiration := newMapStore(), time.Now().Add(time.Minute)
-	reply := bridge.Outgoing{Message: &bridge.Message{Key: "k", Body: bridge.NewText("x"), Expiration: expiration}}
+	answer := bridge.Outgoing{Message: &bridge.Message{Key: "k", Body: bridge.NewText("x"), Expiration: expiration}}
 	inner := &fakeSink{}
-	sendOne(t, newOnceReplies(inner, s, "prices", ignore), reply)
+	sendOne(t, newOnceReplies(inner, s, "prices", ignore), answer)
 	if at := s.only(t); at.Sub(expiration) < 30*time.Second {
 		t.Errorf("a claim is kept until %v after its reply expires", at.Sub(expiration))
 	}
-	sendOne(t, newOnceReplies(inner, s, "quotes", ignore), reply)
+	sendOne(t, newOnceReplies(inner, s, "quotes", ignore), answer)
 	if len(inner.sent) != 2 {
 		t.Errorf("two routes have sent %d replies to messages of one id", len(inner.sent))
 	}
@@ -112,13 +115,13 @@ func TestWhatBecomesOfAReplyThatIsRefused(t *testing.T) {
 	} {
 		inner, counts := &fakeSink{err: &bridge.Error{Class: bridge.Permanent, Code: code, Err: errors.New("refused")}}, map[string]int{}
 		r := newReplies(inner, func(outcome string) { counts[outcome]++ })
-		reply := bridge.Outgoing{Message: &bridge.Message{Key: "k"}}
-		got := sendOne(t, r, reply)
+		answer := bridge.Outgoing{Message: &bridge.Message{Key: "k"}}
+		got := sendOne(t, r, answer)
 		if (got.Err == nil) != (want != "") || counts[want] != len(counts) {
 			t.Errorf("%s: %v, %v", code, got.Err, counts)
 		}
 		inner.err = nil
-		if got := sendOne(t, r, reply); got.Err != nil || counts["sent"] != 1 {
+		if got := sendOne(t, r, answer); got.Err != nil || counts["sent"] != 1 {
 			t.Errorf("%s: the next answer: %v, %v", code, got.Err, counts)
 		}
 	}
@@ -140,15 +143,89 @@ func TestAnswersGoToTheQueuesThatAreAllowed(t *testing.T) {
 	}
 }
 
-func TestAFaultOfARequestersQueueIsOneOfItsReply(t *testing.T) {
+// toQueues returns the way of replies to any queue of an endpoint.
+func toQueues(t *testing.T) (*queueReplies, *awslocal.Endpoint) {
+	t.Helper()
 	e := startSQS(t, awslocal.Options{})
 	client := aws.NewClient(aws.Settings{EndpointURL: e.URL(), Region: e.Region()})
 	t.Cleanup(client.Close)
 	q := newQueueReplies(client, []string{"*"})
 	t.Cleanup(func() { _ = q.Close(context.Background()) })
-	got := sendOne(t, q, bridge.Outgoing{Message: &bridge.Message{
-		Key: "k", Destination: bridge.Destination{Kind: bridge.Queue, Name: e.URL() + "/000000000000/missing"}, Body: bridge.NewText("x"),
-	}})
+	return q, e
+}
+
+func replyTo(url, key string) bridge.Outgoing {
+	return bridge.Outgoing{Message: &bridge.Message{
+		Key: key, Destination: bridge.Destination{Kind: bridge.Queue, Name: url}, Body: bridge.NewText("x"),
+	}}
+}
+
+func TestAReplyToAFIFOQueueIsKnownAgain(t *testing.T) {
+	q, e := toQueues(t)
+	url, err := e.CreateQueue(awslocal.QueueOptions{Name: "answers.fifo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second after a crash
+		if got := sendOne(t, q, replyTo(url, "k")); got.Err != nil {
+			t.Fatal(got.Err)
+		}
+	}
+	if n := e.Depth("answers.fifo").Total(); n != 1 {
+		t.Errorf("%d replies", n)
+	}
+}
+
+func TestTheNumberOfRequestersQueuesIsBounded(t *testing.T) {
+	q, e := toQueues(t)
+	for i := range maxReplyQueues + 5 {
+		url, err := e.CreateQueue(awslocal.QueueOptions{Name: fmt.Sprint("answers-", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sendOne(t, q, replyTo(url, "k")); got.Err != nil {
+			t.Fatal(got.Err)
+		}
+	}
+	if len(q.sinks) != maxReplyQueues {
+		t.Errorf("%d queues are known", len(q.sinks))
+	}
+}
+
+func TestTheNewKeySealsAndTheOldOnesOpen(t *testing.T) {
+	const renewed, old = "the new key, which has 32 bytes.", "the old key, which has 32 bytes."
+	c, err := config.Parse("bridge.yaml", fmt.Appendf(nil, `brokers: [{name: mq, url: "stomp://localhost:61613"}]
+routes:
+- name: r
+  from: {jms: {broker: mq, queue: q}}
+  to: [{sqs: {queue: q}}]
+  reply: {from: {sqs: {queue: r}}, key: %q, old_keys: [%q]}
+`, renewed, old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := sealerOf(c.Routes[0].Reply)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := func(key string) *reply.Sealer {
+		s, err := reply.NewSealer([]byte(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if _, err := alone(renewed).Open(both.Seal(&reply.Token{})); err != nil {
+		t.Errorf("sealed by another key than the new one: %v", err)
+	}
+	if _, err := both.Open(alone(old).Seal(&reply.Token{})); err != nil {
+		t.Errorf("a token of the old key: %v", err)
+	}
+}
+
+func TestAFaultOfARequestersQueueIsOneOfItsReply(t *testing.T) {
+	q, e := toQueues(t)
+	got := sendOne(t, q, replyTo(e.URL()+"/000000000000/missing", "k"))
 	if bridge.ClassOf(got.Err) != bridge.Permanent || got.Err == nil {
 		t.Errorf("%v is %v, and would stop the others", got.Err, bridge.ClassOf(got.Err))
 	}
