@@ -121,6 +121,9 @@ func TestRules(t *testing.T) {
 		{"the target is the source", route("queue: a", "jms: {broker: mq, queue: a}"), "would feed itself"},
 		{"the same name elsewhere", route("queue: a", "jms: {broker: other, queue: a}"), ""},
 		{"the target matches the source", route(`queue: "a.>"`, "jms: {broker: mq, queue: a.b.c}"), "would feed itself"},
+		{"the target matches a source of Artemis", route(`queue: "a.#"`, "jms: {broker: mq, queue: a.b.c}"), "would feed itself"},
+		{"the dead letter is the target at a broker", route("queue: a", "jms: {broker: mq, queue: b}", "  dead_letter: {jms: {broker: mq, queue: b}}"), "the dead letter is the target itself"},
+		{"one group for all", route("queue: a", fifo, "  order: group", "  group_id: fixed"), "is the same for every message"},
 		{"the dead letter is the source", route("queue: a", sqs, "  dead_letter: {jms: {broker: mq, queue: a}}"), "the dead letter is the route's own source"},
 		{"the dead letter matches a wildcard", route(`queue: "*.a"`, sqs, "  dead_letter: {jms: {broker: mq, queue: DLQ.a}}"), "the route's own source"},
 		{"the dead letter is in a composite", route(`queue: "b, a"`, sqs, "  dead_letter: {jms: {broker: mq, queue: a}}"), "the route's own source"},
@@ -204,6 +207,9 @@ routes:
 	}
 	if got := problems(t, strings.Replace(two("", ""), ", client_id: shared", "", 1)); len(got) != 0 {
 		t.Errorf("the default client ids clash: %q", got)
+	}
+	if got := problems(t, strings.Replace(two("", ""), "{name: b,", "{name: b, enabled: false,", 1)); len(got) != 0 {
+		t.Errorf("a route that does not run is in the way of another: %q", got)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/config"
 	"github.com/jmsbridge/jmsbridge/connectors/jms/stomp/stomplocal"
 )
@@ -229,16 +230,23 @@ func TestBrokerWarnings(t *testing.T) {
 - {name: plain, url: "stomp://mq.example.com:61613", allow_plaintext: true, username: a, password: in the file}
 - {name: safe, url: "stomp+ssl://mq.example.com:61614", allow_plaintext: true, username: a, password: "${env:HOME}"}
 - {name: unused, url: "stomp://localhost:61613"}
+- {name: list, url: "failover:(stomp+ssl://a:1,stomp://mq.example.com:2)", allow_plaintext: true, username: a}
+- {name: dead, url: "stomp://localhost:61614", username: a}
 routes:
 - name: r
   from: {jms: {broker: plain, queue: q}}
   to: [{jms: {broker: safe, queue: q}}]
+- name: s
+  from: {jms: {broker: list, queue: q}}
+  to: [{sqs: {queue: q}}]
+  reply: {from: {sqs: {queue: r}}, key: 01234567890123456789012345678901, dead_letter: {jms: {broker: dead, queue: d}}}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string][]string{
 		"plain": {"Without TLS", "The password stands in"}, "safe": nil, "unused": {"Nobody logs in", "No route names"},
+		"list": {"Without TLS"}, "dead": nil,
 	}
 	for i := range c.Brokers {
 		b := &c.Brokers[i]
@@ -256,6 +264,39 @@ routes:
 		if diff := cmp.Diff(want[b.Name], got); diff != "" {
 			t.Errorf("%s: %s", b.Name, diff)
 		}
+	}
+}
+
+// The slowest and narrowest of several targets bounds them all.
+func TestTheCostOfOrderIsThatOfTheNarrowestTarget(t *testing.T) {
+	runs := func(n int) bridge.Sink { return limited{run: n} }
+	r := &config.Route{Order: config.OrderStrict, From: config.From{JMS: &config.JMSSource{}}}
+	report := &RouteReport{}
+	report.judge(r, []*end{{}, {sink: runs(1)}, {sink: runs(10)}, {sink: runs(1), report: EndReport{Found: Found{Error: "gone"}}}})
+	if want := "at most 1 ÷ the time of a call"; report.Cost != want {
+		t.Errorf("cost %q, want %q", report.Cost, want)
+	}
+	report.judge(r, []*end{{}, {sink: runs(20)}, {sink: runs(10)}, {sink: runs(1), report: EndReport{Found: Found{Error: "gone"}}}})
+	if want := "at most 10 ÷ the time of a call"; report.Cost != want {
+		t.Errorf("cost %q, want %q", report.Cost, want)
+	}
+}
+
+type limited struct {
+	bridge.Sink
+	run int
+}
+
+func (l limited) Limits() bridge.Limits { return bridge.Limits{Run: l.run} }
+
+func TestCheckWaitsForNoEndLongerThanItIsTold(t *testing.T) {
+	silent := startBroker(t, stomplocal.Options{})
+	silent.Inject(stomplocal.Fault{Kind: stomplocal.Swallow, Command: "CONNECT"})
+	text := fmt.Sprintf("brokers:\n- {name: mq, url: %q}\nroutes:\n", silent.URL()) + fileRoute(t, "r", "mq", "")
+	begun := time.Now()
+	report := checked(t, text, 100*time.Millisecond)
+	if took := time.Since(begun); took > 3*time.Second || report.Errors() != 2 {
+		t.Errorf("%d errors after %v", report.Errors(), took)
 	}
 }
 

@@ -267,6 +267,54 @@ func TestEveryNaNBecomesTheOneOfJava(t *testing.T) {
 	}
 }
 
+func TestNumbersAreWrittenAsJavaScriptReadsThem(t *testing.T) {
+	for _, c := range []struct {
+		v    bridge.Value
+		want string
+	}{
+		{bridge.Long(1 << 53), `9007199254740992`},
+		{bridge.Long(1<<53 + 1), `"9007199254740993"`},
+		{bridge.Long(-1 << 53), `-9007199254740992`},
+		{bridge.Long(-1<<53 - 1), `"-9007199254740993"`},
+		{bridge.Double(1e-6), `0.000001`},
+		{bridge.Double(9e-7), `9e-07`},
+		{bridge.Double(1e20), `100000000000000000000.0`},
+		{bridge.Double(1e21), `1e+21`},
+	} {
+		got, err := envelope.AppendContent(nil, bridge.NewStream([]bridge.Value{c.v}))
+		if err != nil || string(got) != "["+c.want+"]" {
+			t.Errorf("got %s, %v; want %s", got, err, c.want)
+		}
+	}
+}
+
+// The generated messages are small, and the fixed part of the bound would hide what is forgotten of them.
+func TestTheBoundHoldsForLargeContent(t *testing.T) {
+	const size = 10_000
+	controls, raw := strings.Repeat("\x01", size), strings.Repeat("\xff", size)
+	destination := bridge.Destination{Kind: bridge.Queue, Name: controls}
+	named := func(v bridge.Value) []bridge.Entry { return []bridge.Entry{{Name: "n", Value: v}} }
+	for name, m := range map[string]bridge.Message{
+		"headers":         {ID: controls, CorrelationID: controls, Type: controls, UserID: controls, GroupID: controls, Destination: destination, ReplyTo: destination},
+		"text":            {Body: bridge.NewText(controls)},
+		"bytes":           {Body: bridge.NewBytes(raw)},
+		"object":          {Body: bridge.NewObject(raw)},
+		"string property": {Properties: bridge.NewProperties(named(bridge.String(controls)))},
+		"bytes property":  {Properties: bridge.NewProperties(named(bridge.Bytes(raw)))},
+		"property name":   {Properties: bridge.NewProperties([]bridge.Entry{{Name: controls, Value: bridge.Byte(-1)}})},
+		"map":             {Body: bridge.NewMap(named(bridge.MapValue(named(bridge.String(controls)))))},
+		"stream":          {Body: bridge.NewStream(slices.Repeat([]bridge.Value{bridge.Double(-1.2345678901234567e-300)}, size))},
+	} {
+		data, err := envelope.Append(nil, &m)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if bound := envelope.Bound(&m); bound < len(data) {
+			t.Errorf("%s: bound %d, but %d bytes", name, bound, len(data))
+		}
+	}
+}
+
 func TestValuesAsText(t *testing.T) {
 	cases := []struct {
 		v    bridge.Value

@@ -100,6 +100,25 @@ func TestAForgedTokenIsRefused(t *testing.T) {
 	}
 }
 
+// Several texts of base64 can stand for the same bytes. One token has one text, which names the exchange of a request
+// without a key: a responder that varies it would answer twice.
+func TestATokenHasOneText(t *testing.T) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	s := sealer(t, keyA)
+	for n := range 3 { // the spare bits of the last character depend on the length
+		good := token()
+		good.CorrelationID = strings.Repeat("c", n)
+		text := s.Seal(good)
+		for _, c := range alphabet {
+			if other := text[:len(text)-1] + string(c); other != text {
+				if _, err := s.Open(other); err == nil {
+					t.Errorf("the last character of %q may also be %q", text, c)
+				}
+			}
+		}
+	}
+}
+
 func TestAShortOrMissingKeyIsRefused(t *testing.T) {
 	for _, keys := range [][][]byte{{}, {nil}, {keyA[:31]}, {keyA, keyB[:1]}} {
 		if _, err := reply.NewSealer(keys...); err == nil {
@@ -178,6 +197,8 @@ func TestRepliesGoOnlyWhereTheyMay(t *testing.T) {
 		"queue:ActiveMQ.Advisory.x":                 false,
 		"queue:ActiveMQ.DLQ":                        false,
 		"queue:$sys.mqtt":                           false,
+		"temp-queue:$sys.mqtt":                      false,
+		"queue:aXbYcZ":                              false,
 		"queue:REPLY.\nx":                           false,
 		"temp-queue:ID:host-1:1:1,queue://payments": false,
 		"queue:":                                    false,
@@ -336,6 +357,15 @@ func TestTheWayBackOpensWhatTheWayThereSealed(t *testing.T) {
 		t.Errorf("%d forged ones counted", forged)
 	}
 	r = request()
+	r.CorrelationID = ""
+	received := time.Now().Add(-20 * time.Second)
+	if ask, err = asker.Ask(r, received); err != nil || !ask.Deadline.Equal(received.Add(time.Minute)) {
+		t.Errorf("the time runs from the receipt: %+v, %v", ask, err)
+	}
+	if m, err = open.Process(t.Context(), &bridge.Message{CorrelationID: ask.CorrelationID}); err != nil || m.CorrelationID != r.ID {
+		t.Errorf("a request without a correlation id: %+v, %v", m, err)
+	}
+	r = request()
 	r.ReplyTo = bridge.Destination{Kind: bridge.Queue, Name: "payments"}
 	if _, err = asker.Ask(r, time.Now()); bridge.AsError(err).Code != bridge.CodeReplyRefused {
 		t.Errorf("a destination that is not allowed: %v", err)
@@ -375,9 +405,9 @@ func TestBothAskingsOfARequestAreOneExchange(t *testing.T) {
 	s, allow := sealer(t, keyA), allowAll(t)
 	asker := &reply.Asker{Sealer: s, Allow: allow, QueueURL: func() string { return "q" }, Timeout: time.Minute, Route: "prices"}
 	open := &reply.Opened{Maker: &reply.Maker{Allow: allow}, Sealer: s, Route: "prices"}
-	exchange := func(key, correlation string) string {
+	exchangeTo := func(key, correlation, to string) string {
 		ask, err := asker.Ask(&bridge.Message{
-			Key: key, CorrelationID: correlation, ReplyTo: bridge.Destination{Kind: bridge.TempQueue, Name: "t"},
+			Key: key, CorrelationID: correlation, ReplyTo: bridge.Destination{Kind: bridge.TempQueue, Name: to},
 		}, time.Now())
 		if err != nil {
 			t.Fatal(err)
@@ -388,6 +418,7 @@ func TestBothAskingsOfARequestAreOneExchange(t *testing.T) {
 		}
 		return m.Key
 	}
+	exchange := func(key, correlation string) string { return exchangeTo(key, correlation, "t") }
 	if first, again := exchange("key", "c"), exchange("key", "c"); first != again {
 		t.Errorf("one request, and the exchanges %q and %q", first, again)
 	}
@@ -395,8 +426,10 @@ func TestBothAskingsOfARequestAreOneExchange(t *testing.T) {
 	for _, key := range []string{"key", "other", "", ""} { // without a key the token tells them apart
 		others[exchange(key, "c")] = true
 	}
-	if len(others) != 4 {
-		t.Errorf("four requests are %d exchanges", len(others))
+	// A sender may use a message id again.
+	others[exchange("key", "d")], others[exchangeTo("key", "c", "u")] = true, true
+	if len(others) != 6 {
+		t.Errorf("six requests are %d exchanges", len(others))
 	}
 }
 

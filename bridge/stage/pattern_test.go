@@ -397,6 +397,30 @@ func TestPatternsHaveBounds(t *testing.T) {
 
 const orKey = "$or"
 
+func TestAddressesAndWildcardsAtTheirEdges(t *testing.T) {
+	for _, tc := range []struct {
+		operator, operand, text string
+		want                    bool
+	}{
+		{"cidr", "10.0.0.0/8", "::ffff:10.1.2.3", true}, // the same address as a socket of IPv6 writes it
+		{"cidr", "255.0.0.0/8", "0000:0000:0000:0000:0000:ffff:255.255.255.255", true},
+		{"cidr", "10.0.0.0/8", "10.255.255.255", true},
+		{"cidr", "10.0.0.0/8", "11.0.0.0", false},
+		{"wildcard", "ab*b", "ab", false}, // what the beginning took is not the end's as well
+		{"wildcard", "ab*b", "abb", true},
+		{"wildcard", "a*bc*c", "abc", false},
+	} {
+		m := &bridge.Message{Properties: bridge.NewProperties([]bridge.Entry{{Name: "p", Value: bridge.String(tc.text)}})}
+		p, err := stage.ParsePattern(map[string]any{"properties": map[string]any{"p": []any{map[string]any{tc.operator: tc.operand}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.Matches(m); err != nil || got != tc.want {
+			t.Errorf("%s %s on %s: got %v, %v", tc.operator, tc.operand, tc.text, got, err)
+		}
+	}
+}
+
 func TestMatchesRefusesWhatNoEnvelopeHolds(t *testing.T) {
 	v := bridge.ListValue(nil)
 	for range 70 {

@@ -194,7 +194,7 @@ func TestBrokenTransformsAreRefusedWithTheirPosition(t *testing.T) {
 
 // TestBudgets: what takes too long or makes too much ends soon, without much memory.
 func TestBudgets(t *testing.T) {
-	m := parse(t, `{"properties": {"n": 2000000000, "path": [2000000000]}, "property_types": {"path": "list"}, "body": "`+strings.Repeat("x", 1000)+`"}`)
+	m := parse(t, `{"properties": {"n": 2000000000, "m": 2000000, "path": [2000000000]}, "property_types": {"path": "list"}, "body": "`+strings.Repeat("x", 1000)+`"}`)
 	for program, code := range map[string]string{
 		`[range(1e9)] | .[0]`: stage.CodeBudget,
 		`def f: f; f`:         stage.CodeBudget,
@@ -216,10 +216,15 @@ func TestBudgets(t *testing.T) {
 		`.properties.path as $p | .body = fromstream([$p, 1], [$p])`: stage.CodeBudget,
 		`.body = ([[range(2000)]] + [range(2000) | []] | transpose)`: stage.CodeBudget,
 		`.body = ([range(2e6)] | tojson)`:                            stage.CodeBudget,
-		`.body = reduce range(30) as $i (1; [., .])`:                 stage.CodeBudget,
-		`.body = reduce range(100) as $i (1; [.])`:                   stage.CodeExpression, // too deep for an envelope
-		`.body += "x" * 1100000`:                                     stage.CodeBudget,
-		`.body += "x" * 1000000`:                                     "",
+		// What is made on the way is bounded too, however small the result is.
+		`.properties.m as $n | .body = ([] | .[$n] = 1 | length | tostring)`:             stage.CodeBudget,
+		`.properties.m as $n | .body = ([] | setpath([$n]; 1) | length | tostring)`:      stage.CodeBudget,
+		`.body = ([[range(2000)]] + [range(2000) | []] | transpose | length | tostring)`: stage.CodeBudget,
+		`.body = ([[range(200)]] + [range(200) | []] | transpose | length | tostring)`:   "",
+		`.body = reduce range(30) as $i (1; [., .])`:                                     stage.CodeBudget,
+		`.body = reduce range(100) as $i (1; [.])`:                                       stage.CodeExpression, // too deep for an envelope
+		`.body += "x" * 1100000`: stage.CodeBudget,
+		`.body += "x" * 1000000`: "",
 	} {
 		tr, err := stage.ParseTransform(program)
 		if strings.Contains(program, "$__n") {

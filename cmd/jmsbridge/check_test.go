@@ -64,6 +64,7 @@ func TestCheckExitCodes(t *testing.T) {
 		{"a template that can't be read", []string{"-c", writeConfig(t, good, "    group_id: ${.properties | }\n"), "--offline"}, exitUsage, "routes[0].group_id: template", ""},
 		{"a URL that the connector refuses", []string{"-c", writeConfig(t, "failover:(stomp://localhost:1)?randomise=false", ""), "--offline"}, exitUsage, `bridge.yaml:3:10: brokers[0].url: failover option "randomise" is not known; the nearest known one is "randomize"`, ""},
 		{"a port that is none", []string{"-c", writeConfig(t, "stomp://localhost:99999", ""), "--offline"}, exitUsage, "bridge.yaml:3:10: brokers[0].url: port 99999", ""},
+		{"a function that the connector refuses", []string{"-c", writeConfig(t, good, "      - lambda: {function: 'a b'}\n")}, exitUsage, "is no name or ARN of a function", ""},
 		{"no file", []string{"-c", filepath.Join(t.TempDir(), "none.yaml")}, exitUsage, "", "none.yaml"},
 		{"an unknown flag", []string{"--ofline"}, exitUsage, "", "--help"},
 		{"a timeout of nothing", []string{"-c", writeConfig(t, good, ""), "--timeout", "0s"}, exitUsage, "", "--timeout"},

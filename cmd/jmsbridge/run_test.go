@@ -85,6 +85,29 @@ func TestRunLeavesADisabledRouteAlone(t *testing.T) {
 	}
 }
 
+func TestRunFailsWhenABrokerDoesNotTakeTheGoodbye(t *testing.T) {
+	b := startBroker(t, stomplocal.Options{})
+	if _, err := b.Publish("/queue/orders", stomplocal.Message{Persistent: true, Body: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	path, _ := twoRoutes(t, b.URL(), "drain: 1s", "enabled: false")
+	c := program(t, "run", "-c", path)
+	var log bytes.Buffer
+	c.Stderr = &log
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Process.Kill() }) // when the test ended before it
+	eventually(t, "the message is moved", func() bool { return b.Depth("/queue/orders") == 0 })
+	swallow := b.Inject(stomplocal.Fault{Kind: stomplocal.Swallow, Command: "UNSUBSCRIBE"})
+	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := wait(c); code != exitFailed || swallow.Fired() == 0 || !strings.Contains(log.String(), "closing the source") {
+		t.Errorf("exit code %d, the fault fired %d times\n%s", code, swallow.Fired(), log.String())
+	}
+}
+
 func TestRunWithoutAnEnabledRouteIsWrongUsage(t *testing.T) {
 	path, _ := twoRoutes(t, "stomp://127.0.0.1:1", "enabled: false", "enabled: false")
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // were it to run, it would for ever

@@ -30,7 +30,8 @@ func TestCodesHaveTheirClass(t *testing.T) {
 		{"", 400, bridge.Transient},
 		{"", 0, bridge.Transient},
 	} {
-		if e := aws.Answered(c.code, "", c.status); e.Class != c.want || strings.Contains(e.Code, "#") || e.Error() == "" {
+		if e := aws.Answered(c.code, "", c.status); e.Class != c.want || strings.Contains(e.Code, "#") || e.Error() == "" ||
+			e.OfTarget != (c.want == bridge.Transient) { // the engine charges no message for these
 			t.Errorf("%s %d: %v (%v)", c.code, c.status, e.Class, e)
 		}
 	}

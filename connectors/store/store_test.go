@@ -116,6 +116,24 @@ func TestWhatHasExpiredIsForgottenAndRemoved(t *testing.T) {
 	}
 }
 
+// More expires together than one write removes, and a key is stored again before its older record is removed.
+func TestANewRecordSurvivesTheRemovalOfItsOlderOne(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "store.db"))
+	soon := time.Now().Add(time.Second)
+	for i := range 40 {
+		keep(t, s, fmt.Sprint("other ", i), "x", soon.Add(-time.Millisecond))
+	}
+	keep(t, s, "a", "old", soon)
+	<-time.After(time.Until(soon))
+	if got := keep(t, s, "a", "new", soon.Add(time.Hour)); got != "" {
+		t.Fatalf("there was %q, which has expired", got)
+	}
+	keep(t, s, "b", "x", soon.Add(time.Hour)) // removes what the one before has left
+	if got := find(t, s, "a"); got != "new" {
+		t.Errorf("found %q", got)
+	}
+}
+
 func TestAFileThatIsInUseOrDamagedIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "store.db")

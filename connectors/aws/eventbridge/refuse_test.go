@@ -16,6 +16,16 @@ func with(value string) *bridge.Message {
 	return m
 }
 
+func TestASourceThatOnlyLooksLikeAWSsIsSent(t *testing.T) {
+	set := settings(t, endpoint(t, awslocal.Options{}).Transport())
+	source(&set, t)
+	for i, r := range send(t, connected(t, set), outgoing(with("awsome.orders"), with("aws"))...) {
+		if r.Err != nil {
+			t.Errorf("event %d: %v", i, r.Err)
+		}
+	}
+}
+
 // TestWhatEventBridgeWouldRefuseIsPermanent says so for each field, for the message alone and in the midst of others.
 func TestWhatEventBridgeWouldRefuseIsPermanent(t *testing.T) {
 	nested := bridge.Int(1)

@@ -98,6 +98,45 @@ func TestAFunctionNamesTheMessagesThatFailed(t *testing.T) {
 	}
 }
 
+func TestAnIDIsLookedForBeforeAPlace(t *testing.T) {
+	e := local(t)
+	answers(t, e, `{"batchItemFailures":[{"itemIdentifier":"0"}]}`)
+	messages := numbered(3)
+	messages[1].ID = "0"
+	res, err := send(t, connected(t, e, several(10)), messages...)
+	if err != nil || res[0].Err != nil || res[1].Err == nil || res[2].Err != nil {
+		t.Errorf("%v, %+v", err, res)
+	}
+}
+
+func TestAnEventOfOneMessageCanNameItAsFailed(t *testing.T) {
+	e := local(t)
+	answers(t, e, `{"batchItemFailures":[{"itemIdentifier":"ID:0"}]}`)
+	if _, err := send(t, connected(t, e, payload(lambda.ActiveMQ)), numbered(1)...); bridge.AsError(err) == nil || bridge.AsError(err).Code != "BatchItemFailure" {
+		t.Errorf("%v", err)
+	}
+}
+
+// What is shown of a log is its end, without the lines that Lambda itself writes.
+func TestTheEndOfTheFunctionsLogIsShown(t *testing.T) {
+	e := local(t)
+	create(t, e, awslocal.FunctionOptions{Handler: func(ctx context.Context, _ []byte) ([]byte, error) {
+		log := awslocal.FunctionLog(ctx)
+		fmt.Fprintln(log, "at the beginning")
+		for range 100 {
+			fmt.Fprintln(log, "in the middle")
+		}
+		fmt.Fprintln(log, "at the end")
+		fmt.Fprintln(log, "END RequestId: 1")
+		fmt.Fprintln(log, "REPORT RequestId: 1 Duration: 2 ms")
+		return nil, errors.New("no")
+	}})
+	_, err := send(t, connected(t, e, several(10)), numbered(1)...)
+	if err == nil || !strings.HasSuffix(err.Error(), "| at the end") || strings.Contains(err.Error(), "beginning") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestMessagesOfOneIDFailTogether(t *testing.T) {
 	e := local(t)
 	answers(t, e, `{"batchItemFailures":[{"itemIdentifier":"ID:0"}]}`)

@@ -34,11 +34,11 @@ type reader struct {
 	named    [maxPlace/64 + 1]uint64 // a bit for each entry
 }
 
-// entry notes that the answer names an entry, and returns which. One that was not sent, or that was named before, is
-// none of SQS's: it can't have been taken and refused.
+// entry notes that the answer names an entry, and returns which. One that was not sent, or that was named before and has
+// its result, is none of SQS's: it can't have been taken and refused.
 func (r *reader) entry(id string, res []bridge.Result) (int, error) {
 	i := place(id, len(res))
-	if i < 0 || r.isNamed(i) || !errors.Is(res[i].Err, bridge.ErrUnanswered) {
+	if i < 0 || !errors.Is(res[i].Err, bridge.ErrUnanswered) {
 		return 0, errAnswer
 	}
 	r.named[i/64] |= 1 << (i % 64)

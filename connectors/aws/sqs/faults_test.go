@@ -391,13 +391,19 @@ func TestEntriesThatTheAnswerForgetsStayUnanswered(t *testing.T) {
 }
 
 func TestRetryAfterIsPassedOn(t *testing.T) {
-	s := double(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", "7")
-		w.WriteHeader(http.StatusServiceUnavailable)
-	})
-	e := bridge.AsError(s.Send(t.Context(), batchOf(1), unanswered(1)))
-	if e == nil || e.Class != bridge.Transient || e.After != 7*time.Second {
-		t.Errorf("%+v", e)
+	for header, want := range map[string]time.Duration{
+		"7": 7 * time.Second, "-7": 0, "soon": 0, "86400": time.Hour, // no longer is believed
+		time.Now().Add(48 * time.Hour).UTC().Format(http.TimeFormat): time.Hour,
+		time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat):     0,
+	} {
+		s := double(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", header)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		e := bridge.AsError(s.Send(t.Context(), batchOf(1), unanswered(1)))
+		if e == nil || e.Class != bridge.Transient || e.After != want {
+			t.Errorf("%s: %+v", header, e)
+		}
 	}
 }
 

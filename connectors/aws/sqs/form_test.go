@@ -127,6 +127,16 @@ func TestHeadersAndPropertiesHaveTheirDocumentedForm(t *testing.T) {
 	}
 }
 
+// The responder copies CorrelationID, so it is the token; the requester's own goes on beside it.
+func TestARequestKeepsItsCorrelationIDBesideTheToken(t *testing.T) {
+	m := text("x")
+	m.CorrelationID = "c-1"
+	_, attributes := sent(t, sqs.SinkSettings{}, bridge.Outgoing{Message: m, Ask: &bridge.Ask{CorrelationID: "token", QueueURL: "url"}})
+	if attributes["CorrelationID"] != "String token" || attributes["ReplyTo"] != "String url" || !strings.Contains(attributes["jmsbridge.more"], `"c-1"`) {
+		t.Errorf("%v", attributes)
+	}
+}
+
 func TestOfFortyPropertiesTheNamedOnesStay(t *testing.T) {
 	var entries []bridge.Entry
 	for i := range 40 {
@@ -268,6 +278,19 @@ func TestTraceContextIsPassedOnWhenItIsOne(t *testing.T) {
 		if v, _ := decoded(t, &got).Properties.Lookup(c.name); v.Str() != c.value {
 			t.Errorf("%s %q was read back as %q", c.name, c.value, v.Str())
 		}
+	}
+}
+
+// SQS takes ten messages and 1 MiB in a call, and of a FIFO queue's group it may take the second after it refused the
+// first.
+func TestACallHoldsWhatSQSTakes(t *testing.T) {
+	_, client := inMemory(t)
+	s, err := sqs.NewSink(sqs.SinkSettings{Client: client, Queue: "orders.fifo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := s.Limits(); l.Messages != 10 || l.Bytes != 1_048_576 || l.Run != 1 {
+		t.Errorf("%+v", l)
 	}
 }
 

@@ -95,7 +95,6 @@ func (s *subscription) unclaim(batch []*receipt) {
 func (s *subscription) delete(ctx context.Context, batch []*receipt) {
 	failed, err := s.batch(ctx, s.remove, batch, -1)
 	s.mu.Lock()
-	s.deleting -= len(batch)
 	var again []*receipt
 	for i, r := range batch {
 		switch e := failed[i]; {
@@ -113,12 +112,14 @@ func (s *subscription) delete(ctx context.Context, batch []*receipt) {
 	if err != nil {
 		s.trouble = fmt.Sprintf("deleting fails: %v", err)
 	}
+	s.deleting -= len(batch) - len(again) // what is tried again still counts, or a close would not wait for it
 	s.mu.Unlock()
 	if len(again) == 0 {
 		return
 	}
 	pause(ctx, 3, bridge.AsError(err).After)
 	s.mu.Lock()
+	s.deleting -= len(again)
 	s.settled = append(s.settled, again...)
 	s.mu.Unlock()
 	signal(s.verdicts)

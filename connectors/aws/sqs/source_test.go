@@ -196,6 +196,64 @@ func TestADeleteThatFailsIsTriedAgain(t *testing.T) {
 	}
 }
 
+func TestACloseWaitsForADeleteThatIsTriedAgain(t *testing.T) {
+	for _, c := range []struct {
+		times, left int
+	}{{1, 0}, {1000, 1}} {
+		t.Run(fmt.Sprint(c.times, " failures"), func(t *testing.T) {
+			e := start(t, awslocal.Options{})
+			client := clientFor(t, e)
+			url := queue(t, e, "q", nil)
+			send(t, connected(t, sqs.SinkSettings{Client: client, Queue: url}), bridge.Outgoing{Message: text("x")})
+			s := receiving(t, 10, sqs.SourceSettings{Client: client, Queue: "q", Wait: time.Second})
+			e.Inject(awslocal.Fault{Kind: awslocal.FailEntries, Actions: []string{"DeleteMessageBatch"}, Times: c.times})
+			if err := receive(t, s, 1)[0].Settle(bridge.Accept); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			if err := s.Close(ctx); (err != nil) != (c.left > 0) || e.Depth("q").Total() != c.left {
+				t.Errorf("%v, %d left", err, e.Depth("q").Total())
+			}
+		})
+	}
+}
+
+// A receipt that SQS does not know any more is of a message that is gone, or visible again: asking again is for nothing.
+func TestADeleteThatComesTooLateIsNotTriedAgain(t *testing.T) {
+	e := start(t, awslocal.Options{})
+	client := clientFor(t, e)
+	url := queue(t, e, "q", nil)
+	send(t, connected(t, sqs.SinkSettings{Client: client, Queue: url}), bridge.Outgoing{Message: text("x")})
+	s := receiving(t, 10, sqs.SourceSettings{Client: client, Queue: "q", Wait: time.Second})
+	i := e.Inject(awslocal.Fault{Kind: awslocal.FailEntries, Actions: []string{"DeleteMessageBatch"}, Code: "ReceiptHandleIsInvalid"})
+	if err := receive(t, s, 1)[0].Settle(bridge.Accept); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.Close(ctx); err != nil || i.Fired() != 1 {
+		t.Errorf("%v, deleted %d times", err, i.Fired())
+	}
+}
+
+func TestARejectedMessageIsLeftToTheQueuesRedrivePolicy(t *testing.T) {
+	e := start(t, awslocal.Options{})
+	client := clientFor(t, e)
+	url := queue(t, e, "q", nil)
+	send(t, connected(t, sqs.SinkSettings{Client: client, Queue: url}), bridge.Outgoing{Message: text("x")})
+	s := receiving(t, 10, sqs.SourceSettings{Client: client, Queue: "q", Wait: time.Second})
+	if err := receive(t, s, 1)[0].Settle(bridge.Reject); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := e.Depth("q"); d.Total() != 1 {
+		t.Errorf("%d messages are left", d.Total())
+	}
+}
+
 func TestReceivingThatFailsInPassingLosesNothing(t *testing.T) {
 	e := start(t, awslocal.Options{})
 	client := clientFor(t, e)

@@ -523,6 +523,26 @@ func TestAPeerThatStopsReadingIsDead(t *testing.T) {
 	})
 }
 
+// What has begun to be written may have arrived; what waited behind it has not.
+func TestWhatWaitedBehindAWriteThatFailedWasNotSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := open(t, classicHello, &recorder{}) // the peer never reads
+		answers := [2]chan error{make(chan error, 1), make(chan error, 1)}
+		for _, answer := range answers {
+			c.Post(ping, func(err error) { answer <- err })
+			synctest.Wait() // the writer stands in the first
+		}
+		c.Close()
+		var lost *LostError
+		if err := <-answers[0]; !errors.As(err, &lost) || errors.Is(err, ErrNotWritten) {
+			t.Errorf("the first: %v", err)
+		}
+		if err := <-answers[1]; !errors.Is(err, ErrNotWritten) {
+			t.Errorf("the second: %v", err)
+		}
+	})
+}
+
 func TestDisconnectWaitsForItsReceipt(t *testing.T) {
 	c, p := open(t, classicHello, &recorder{})
 	go func() {
