@@ -263,6 +263,26 @@ func TestAnAnswerThatCanNotBeSentBecomesAFault(t *testing.T) {
 	}
 }
 
+func TestADeadLetterWhoseRequesterCanNotBeToldCountsAsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newReplyRig(t, func(s *RouteSettings, _ *replyRig) {
+			s.Reply.Fault = func(*Message, Failure, time.Time) (*Message, error) {
+				return nil, &Error{Class: Permanent, Code: CodeReplyRefused, Err: errors.New("not allowed")}
+			}
+		})
+		q.target.fault = failing("ID:1", func(i int) simFault {
+			return simFault{partial: map[int]error{i: &Error{Class: Permanent, Code: "FunctionError", Err: errTransient}}}
+		})
+		q.ask(1)
+		q.run()
+		pass(5 * time.Second)
+		if c := q.r.Status().Counters; q.dead.count() != 1 || c.DeadLettered != 1 || c.Filtered != 0 || q.b.left() != 0 {
+			t.Errorf("%d dead letters, %+v, %d left", q.dead.count(), c, q.b.left())
+		}
+		q.wait()
+	})
+}
+
 func TestAReplyWithoutAPlaceToGoIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newReplyRig(t, func(s *RouteSettings, q *replyRig) {
