@@ -79,7 +79,7 @@ func (e *Error) Error() string {
 	if e.Code != "" && !strings.Contains(text, e.Code) {
 		text = e.Code + ": " + text
 	}
-	if e.Remedy != "" {
+	if e.Remedy != "" && !strings.Contains(text, e.Remedy) { // the cause may have said so
 		text += "; " + e.Remedy
 	}
 	return text
