@@ -263,6 +263,32 @@ func TestAnAnswerThatCanNotBeSentBecomesAFault(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatTheWireCanNotCarryBecomesAFault(t *testing.T) {
+	for name, c := range map[string]struct {
+		unsent bool
+		want   ReplyCounters
+	}{
+		"found by the sink":     {true, ReplyCounters{Failed: 1, Faults: 1}},
+		"refused by the broker": {false, ReplyCounters{Orphaned: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := newReplyRig(t, withFaults)
+				q.requester.fault = failing("reply ID:1", func(i int) simFault {
+					return simFault{partial: map[int]error{i: &Error{Class: Permanent, Code: "text-with-nul", Unsent: c.unsent, Err: errors.New("a NUL")}}}
+				})
+				q.ask(1)
+				q.run()
+				pass(5 * time.Second)
+				if got, n := q.replies(), q.r.Status().Counters; got != c.want || n.Delivered != 1 || q.b.left() != 0 {
+					t.Errorf("%+v, %+v, %d left", got, n, q.b.left())
+				}
+				q.wait()
+			})
+		})
+	}
+}
+
 func TestADeadLetterWhoseRequesterCanNotBeToldCountsAsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newReplyRig(t, func(s *RouteSettings, _ *replyRig) {

@@ -88,7 +88,7 @@ func (r *Route) divert(it *item, err error) {
 	now := time.Now()
 	switch {
 	case it.pipe != nil && it.pipe.kind == toReply:
-		r.unanswered(it, err, false)
+		r.unanswered(it, err, AsError(err).Unsent)
 		return
 	case it.bestEffort:
 		r.forgone(it)
