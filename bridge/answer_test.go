@@ -309,6 +309,29 @@ func TestADeadLetterWhoseRequesterCanNotBeToldCountsAsOne(t *testing.T) {
 	})
 }
 
+func TestAFaultHoldsNoControlCharacters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told Failure
+		q := newReplyRig(t, func(s *RouteSettings, _ *replyRig) {
+			s.Reply.Fault = func(request *Message, f Failure, _ time.Time) (*Message, error) {
+				told = f
+				key := "fault " + request.Key
+				return &Message{Key: key, Destination: request.ReplyTo, Body: NewText(bodyOf(key))}, nil
+			}
+		})
+		q.target.fault = failing("ID:1", func(i int) simFault {
+			return simFault{partial: map[int]error{i: &Error{Class: Permanent, Err: errors.New("it broke\x00 in\nline \x1b[31m2\u0085 of é")}}}
+		})
+		q.ask(1)
+		q.run()
+		pass(5 * time.Second)
+		if want := "it broke  in line  [31m2  of é"; told.Text != want {
+			t.Errorf("told %q, want %q", told.Text, want)
+		}
+		q.wait()
+	})
+}
+
 func TestAReplyWithoutAPlaceToGoIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newReplyRig(t, func(s *RouteSettings, q *replyRig) {

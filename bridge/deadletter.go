@@ -38,7 +38,7 @@ type deadLetter struct {
 func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 	e := AsError(err)
 	m := &it.d.Message
-	text := clip(e.Error(), maxDiagnosis)
+	text := clip(plain(e.Error()), maxDiagnosis)
 	first, last := it.firstFail, it.lastFail
 	if first.IsZero() {
 		first, last = now, now
