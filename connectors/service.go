@@ -5,16 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/jmsbridge/jmsbridge/bridge"
-	"github.com/jmsbridge/jmsbridge/connectors/jms/stomp"
 )
 
 // The way round: a requester behind SQS calls a JMS service. The request goes to the service's queue with a correlation
@@ -181,14 +177,7 @@ func (s *Set) answersFromService(parts *Parts, set *bridge.RouteSettings) error 
 	if p.Fault {
 		set.Reply.Fault = queueFault
 	}
-	broker, err := s.broker(from.Broker)
-	if err != nil {
-		return err
-	}
-	source, err := stomp.NewSource(stomp.SourceSettings{
-		Broker: broker, Destination: bridge.Destination{Kind: bridge.Queue, Name: from.Queue}, Selector: fmt.Sprintf("JMSCorrelationID LIKE '%s%%'", box.prefix),
-		HeartBeat: s.config.Broker(from.Broker).HeartBeat, EmptyBodyText: true, Log: s.log.With(zap.String(bridge.LogRoute, r.Name)),
-	})
+	source, err := s.serviceAnswers(r, box.prefix)
 	if err != nil {
 		return err
 	}
