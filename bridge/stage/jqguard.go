@@ -36,6 +36,7 @@ func guards() []gojq.CompilerOption {
 			}
 			return v
 		}),
+		gojq.WithFunction(guardMatches, 2, 2, checkMatches),
 		gojq.WithFunction(guardTranspose, 0, 0, func(v any, _ []any) any { return orError(v, checkTable(v)) }),
 	}
 }
