@@ -20,7 +20,7 @@ func transformed(t *testing.T, program, body string) (string, error) {
 }
 
 func TestManyMatchesInALongTextAreRefused(t *testing.T) {
-	long := strings.Repeat("a", 200_000) // hours in one step, were it not refused
+	long := strings.Repeat("a", 30_000) // ten times as long takes a hundred times as long
 	for _, program := range []string{
 		`.body |= gsub("a"; "b")`,
 		`.body |= gsub("A"; "b"; "i")`,
