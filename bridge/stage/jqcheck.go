@@ -268,6 +268,8 @@ func (c *checker) function(t *gojq.Term, top bool) {
 		f.Args[0] = pipe(f.Args[0], call(guardIndex))
 	case len(f.Args) == 1 && f.Name == "fromstream":
 		f.Args[0] = pipe(f.Args[0], call(guardStream))
+	case len(f.Args) == 0 && (f.Name == "fromjson" || f.Name == "tonumber") && !c.defined[f.Name]:
+		t.Type, t.Func, t.Query = gojq.TermTypeQuery, nil, pipe(call(guardDigits), call(f.Name))
 	case len(f.Args) == 0 && f.Name == "transpose":
 		t.Type, t.Func, t.Query = gojq.TermTypeQuery, nil, pipe(call(guardTranspose), call("transpose"))
 	}

@@ -66,3 +66,25 @@ func TestMatchesThatTakeNoTimeAreMade(t *testing.T) {
 		}
 	}
 }
+
+func TestNumbersOfTooManyDigitsAreNotRead(t *testing.T) {
+	digits := strings.Repeat("7", 400_000) // ten times as many take a hundred times as long
+	for _, program := range []string{
+		`.body |= (fromjson | .a + 1 | tostring)`, `.body |= (fromjson | -(.a) | tostring)`,
+		`.body |= (.[5:-1] | tonumber | . + 1 | tostring)`,
+	} {
+		if _, err := transformed(t, program, `{"a":`+digits+"}"); err == nil || bridge.AsError(err).Code != stage.CodeBudget {
+			t.Errorf("%s: %v", program, err)
+		}
+	}
+	for _, c := range []struct{ program, body, want string }{
+		{`.body |= (fromjson | .a + 1 | tostring)`, `{"a":` + digits[:400] + "}", digits[:399] + "8"},
+		{`.body |= (fromjson | .b)`, `{"a":12,"b":"` + digits[:9000] + `"}`, digits[:9000]},
+		{`.body |= (tonumber | . + 1 | tostring)`, "41", "42"},
+		{`def fromjson: "own"; .body |= fromjson`, digits, "own"},
+	} {
+		if got, err := transformed(t, c.program, c.body); err != nil || got != c.want {
+			t.Errorf("%s: %.80q, %v, want %.80q", c.program, got, err, c.want)
+		}
+	}
+}
