@@ -167,7 +167,7 @@ func (s *Set) answersFromService(parts *Parts, set *bridge.RouteSettings) error 
 		around: around{target.Sink}, box: box, replyTo: bridge.Destination{Kind: bridge.Queue, Name: from.Queue}, timeout: p.Timeout,
 	}
 	target.Answers = true
-	parts.Reply = newQueueReplies(s.awsClient(), p.Allow)
+	parts.Reply = newQueueReplies(s.awsClient(), p.Allow, r.From.SQS.Queue)
 	set.Reply = &bridge.ReplySettings{
 		PipelineSettings: bridge.PipelineSettings{Name: "reply", Sink: parts.Reply}, Timeout: p.Timeout, Wants: wantsAnswer,
 		Make: func(request, answer *bridge.Message, deadline time.Time) (*bridge.Message, error) {
