@@ -263,6 +263,75 @@ func TestAnAnswerThatCanNotBeSentBecomesAFault(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatTheWireCanNotCarryBecomesAFault(t *testing.T) {
+	for name, c := range map[string]struct {
+		unsent bool
+		want   ReplyCounters
+	}{
+		"found by the sink":     {true, ReplyCounters{Failed: 1, Faults: 1}},
+		"refused by the broker": {false, ReplyCounters{Orphaned: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := newReplyRig(t, withFaults)
+				q.requester.fault = failing("reply ID:1", func(i int) simFault {
+					return simFault{partial: map[int]error{i: &Error{Class: Permanent, Code: "text-with-nul", Unsent: c.unsent, Err: errors.New("a NUL")}}}
+				})
+				q.ask(1)
+				q.run()
+				pass(5 * time.Second)
+				if got, n := q.replies(), q.r.Status().Counters; got != c.want || n.Delivered != 1 || q.b.left() != 0 {
+					t.Errorf("%+v, %+v, %d left", got, n, q.b.left())
+				}
+				q.wait()
+			})
+		})
+	}
+}
+
+func TestADeadLetterWhoseRequesterCanNotBeToldCountsAsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newReplyRig(t, func(s *RouteSettings, _ *replyRig) {
+			s.Reply.Fault = func(*Message, Failure, time.Time) (*Message, error) {
+				return nil, &Error{Class: Permanent, Code: CodeReplyRefused, Err: errors.New("not allowed")}
+			}
+		})
+		q.target.fault = failing("ID:1", func(i int) simFault {
+			return simFault{partial: map[int]error{i: &Error{Class: Permanent, Code: "FunctionError", Err: errTransient}}}
+		})
+		q.ask(1)
+		q.run()
+		pass(5 * time.Second)
+		if c := q.r.Status().Counters; q.dead.count() != 1 || c.DeadLettered != 1 || c.Filtered != 0 || q.b.left() != 0 {
+			t.Errorf("%d dead letters, %+v, %d left", q.dead.count(), c, q.b.left())
+		}
+		q.wait()
+	})
+}
+
+func TestAFaultHoldsNoControlCharacters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told Failure
+		q := newReplyRig(t, func(s *RouteSettings, _ *replyRig) {
+			s.Reply.Fault = func(request *Message, f Failure, _ time.Time) (*Message, error) {
+				told = f
+				key := "fault " + request.Key
+				return &Message{Key: key, Destination: request.ReplyTo, Body: NewText(bodyOf(key))}, nil
+			}
+		})
+		q.target.fault = failing("ID:1", func(i int) simFault {
+			return simFault{partial: map[int]error{i: &Error{Class: Permanent, Err: errors.New("it broke\x00 in\nline \x1b[31m2\u0085 of é")}}}
+		})
+		q.ask(1)
+		q.run()
+		pass(5 * time.Second)
+		if want := "it broke  in line  [31m2  of é"; told.Text != want {
+			t.Errorf("told %q, want %q", told.Text, want)
+		}
+		q.wait()
+	})
+}
+
 func TestAReplyWithoutAPlaceToGoIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newReplyRig(t, func(s *RouteSettings, q *replyRig) {

@@ -24,3 +24,13 @@ func clip(s string, most int) string {
 	}
 	return s[:end] + ellipsis
 }
+
+// plain returns s with a space for each control character, which some wires can't carry and terminals obey.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -105,3 +105,15 @@ func TestErrorClassSurvivesWrapping(t *testing.T) {
 		t.Errorf("Classed = %v %q", got.Class, got.Code)
 	}
 }
+
+func TestARemedyIsSaidOnce(t *testing.T) {
+	inner := &bridge.Error{Class: bridge.Fatal, Code: "SecurityException", Err: errors.New("refused"), Remedy: "check the password"}
+	outer := &bridge.Error{Class: bridge.Fatal, Code: "SecurityException", Err: fmt.Errorf("not tried again: %w", inner), Remedy: "check the password"}
+	const want = "not tried again: SecurityException: refused; check the password"
+	if got := outer.Error(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if reason, remedy := bridge.Explain(outer); reason+"; "+remedy != want || remedy != inner.Remedy {
+		t.Errorf("explained as %q and %q", reason, remedy)
+	}
+}

@@ -38,7 +38,7 @@ type deadLetter struct {
 func (r *Route) diagnose(it *item, err error, now time.Time) *deadLetter {
 	e := AsError(err)
 	m := &it.d.Message
-	text := clip(e.Error(), maxDiagnosis)
+	text := clip(plain(e.Error()), maxDiagnosis)
 	first, last := it.firstFail, it.lastFail
 	if first.IsZero() {
 		first, last = now, now
@@ -88,7 +88,7 @@ func (r *Route) divert(it *item, err error) {
 	now := time.Now()
 	switch {
 	case it.pipe != nil && it.pipe.kind == toReply:
-		r.unanswered(it, err, false)
+		r.unanswered(it, err, AsError(err).Unsent)
 		return
 	case it.bestEffort:
 		r.forgone(it)

@@ -69,6 +69,9 @@ type Error struct {
 	// OfTarget says that the failure is the target's own, not the message's, although the answer names the message (an
 	// internal error for an entry of a batch): it is charged to the message only when others succeed meanwhile.
 	OfTarget bool
+	// Unsent says that the sink itself found the failure, in the message, before anything was sent: the receiver is not to
+	// blame, and may well take another message in its place.
+	Unsent bool
 	// Remedy says what to do about it, in a sentence for the operator; "" when there is nothing to add.
 	Remedy string
 }
@@ -79,7 +82,7 @@ func (e *Error) Error() string {
 	if e.Code != "" && !strings.Contains(text, e.Code) {
 		text = e.Code + ": " + text
 	}
-	if e.Remedy != "" {
+	if e.Remedy != "" && !strings.Contains(text, e.Remedy) { // the cause may have said so
 		text += "; " + e.Remedy
 	}
 	return text
@@ -95,7 +98,7 @@ func Classed(c Class, err error) error {
 	}
 	var e *Error
 	if errors.As(err, &e) {
-		return &Error{Class: c, Code: e.Code, RequestID: e.RequestID, After: e.After, OfTarget: e.OfTarget, Remedy: "", Err: err}
+		return &Error{Class: c, Code: e.Code, RequestID: e.RequestID, After: e.After, OfTarget: e.OfTarget, Unsent: e.Unsent, Remedy: "", Err: err}
 	}
 	return &Error{Class: c, Err: err}
 }

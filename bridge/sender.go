@@ -226,6 +226,7 @@ func (p *pipeline) moves(it *item, res *Result) bool {
 	case r.set.Reply == nil || p.kind == toReply || r.set.bug == bugSettleBeforeReply:
 		return false
 	case p.kind == toDead:
+		it.ending = endDeadLettered // also where the fault has no place to go
 		return r.set.Reply.Fault != nil && r.wantsReply(&it.d.Message)
 	case !p.answers || res.Reply == nil:
 		return false

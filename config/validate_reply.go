@@ -130,6 +130,12 @@ func (v *validator) replyFromSQS(r *Route, t *Target, path string) {
 	if t != nil && t.SQS != nil && t.SQS.Queue == queue {
 		v.add(join(path, "from.sqs.queue"), "requests and answers would share one queue", "use another queue for answers")
 	}
+	switch {
+	case t != nil && t.Lambda != nil && t.Lambda.Payload != PayloadEnvelope:
+		v.add(join(path, "from"), fmt.Sprintf("payload: %s has no place for what the responder has to copy into its answer", t.Lambda.Payload), "write payload: envelope")
+	case t != nil && t.EventBridge != nil && t.EventBridge.Detail != DetailEnvelope:
+		v.add(join(path, "from"), fmt.Sprintf("detail: %s has no place for what the responder has to copy into its answer", t.EventBridge.Detail), "write detail: envelope")
+	}
 	if !p.Key.IsSet() {
 		v.addMissing(join(path, "key"), "answers over SQS need a key, which seals what travels with the request")
 	}

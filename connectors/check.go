@@ -29,6 +29,10 @@ func Check(ctx context.Context, s *Set, each time.Duration) *Report {
 	for i := range c.Routes {
 		// The parts are made one after the other, because a Set is not for several goroutines.
 		parts, err := s.Parts(&c.Routes[i])
+		var replies []*end
+		if err == nil {
+			replies, err = s.replyEnds(&c.Routes[i])
+		}
 		if err != nil {
 			refused = append(refused, err)
 			r.Routes[i] = describeRoute(&c.Routes[i])
@@ -38,7 +42,7 @@ func Check(ctx context.Context, s *Set, each time.Duration) *Report {
 		if slices.ContainsFunc(parts.Route.To, func(t config.Target) bool { return t.SQS != nil }) {
 			client = s.awsClient()
 		}
-		looking.Go(func() { r.Routes[i] = checkRoute(ctx, parts, client, each) })
+		looking.Go(func() { r.Routes[i] = checkRoute(ctx, parts, replies, client, each) })
 	}
 	looking.Wait()
 	if err := errors.Join(refused...); err != nil {
@@ -57,9 +61,9 @@ type end struct {
 }
 
 // checkRoute looks at the ends of a route at once, and judges the route by what they say.
-func checkRoute(ctx context.Context, p *Parts, client *aws.Client, each time.Duration) RouteReport {
+func checkRoute(ctx context.Context, p *Parts, replies []*end, client *aws.Client, each time.Duration) RouteReport {
 	report := describeRoute(p.Route)
-	ends := endsOf(p, &report)
+	ends := append(endsOf(p, &report), replies...)
 	var looking sync.WaitGroup
 	for _, e := range ends {
 		looking.Go(func() {
@@ -80,7 +84,7 @@ func checkRoute(ctx context.Context, p *Parts, client *aws.Client, each time.Dur
 }
 
 // endsOf lists the ends of a route: the source, the targets, the dead letter. The further sources of a route are the
-// same again, and replies go to the source's broker.
+// same again.
 func endsOf(p *Parts, report *RouteReport) []*end {
 	ends := []*end{{report: EndReport{Role: roleSource, Name: report.From}, what: p.Sources[0]}}
 	for i := range p.Targets {

@@ -33,14 +33,15 @@ type RouteReport struct {
 	Cost    string `json:"order_cost,omitempty"`
 	// Reply says how requesters are answered; "" when they are not.
 	Reply string `json:"reply,omitempty"`
-	// Ends are the source, the targets and the dead letter, in this order.
+	// Ends are the source, the targets, the dead letter, and what replies need, in this order.
 	Ends     []EndReport `json:"ends,omitempty"`
 	Warnings []Warning   `json:"warnings,omitempty"`
 }
 
 // EndReport is what was found at one end of a route.
 type EndReport struct {
-	// Role is "source", "target", "target NAME" where there are several, or "dead letter".
+	// Role is "source", "target", "target NAME" where there are several, "dead letter", "reply queue", "reply dead letter"
+	// or "store".
 	Role string `json:"role"`
 	Name string `json:"name"`
 	Found

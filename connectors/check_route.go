@@ -214,8 +214,10 @@ func (report *RouteReport) judge(r *config.Route, ends []*end) {
 			}
 		}
 	}
-	if last := ends[len(ends)-1]; last.report.Role == roleDeadLetter && r.From.JMS != nil {
-		report.warn(sizeWarnings(r, last)...)
+	for _, e := range ends {
+		if e.report.Role == roleDeadLetter && r.From.JMS != nil {
+			report.warn(sizeWarnings(r, e)...)
+		}
 	}
 }
 

@@ -149,7 +149,7 @@ func toQueues(t *testing.T) (*queueReplies, *awslocal.Endpoint) {
 	e := startSQS(t, awslocal.Options{})
 	client := aws.NewClient(aws.Settings{EndpointURL: e.URL(), Region: e.Region()})
 	t.Cleanup(client.Close)
-	q := newQueueReplies(client, []string{"*"})
+	q := newQueueReplies(client, []string{"*"}, "")
 	t.Cleanup(func() { _ = q.Close(context.Background()) })
 	return q, e
 }

@@ -36,7 +36,7 @@ func (t *onceTarget) Send(ctx context.Context, batch []bridge.Outgoing, res []br
 		reply, err := t.find(ctx, &batch[i])
 		switch {
 		case err != nil:
-			res[i].Err = bridge.Classed(bridge.Transient, err)
+			res[i].Err = err
 		case reply != nil:
 			res[i] = bridge.Result{Reply: reply}
 		default:
@@ -74,7 +74,7 @@ func (t *onceTarget) find(ctx context.Context, o *bridge.Outgoing) (*bridge.Mess
 	}
 	value, err := t.store.Find(ctx, outcomeKey(o))
 	if err != nil || value == nil {
-		return nil, err
+		return nil, ofTheStore(err, bridge.Transient)
 	}
 	return envelope.Parse(value)
 }
@@ -91,11 +91,25 @@ func (t *onceTarget) keep(ctx context.Context, o *bridge.Outgoing, reply *bridge
 	existing, err := t.store.Keep(ctx, outcomeKey(o), value, o.Deadline.Add(outcomeMargin))
 	switch {
 	case err != nil: // it has been called, and nobody will know
-		return nil, bridge.Classed(bridge.Ambiguous, fmt.Errorf("storing the outcome: %w", err))
+		return nil, ofTheStore(fmt.Errorf("storing the outcome: %w", err), bridge.Ambiguous)
 	case existing != nil:
 		return envelope.Parse(existing)
 	}
 	return reply, nil
+}
+
+// ofTheStore says what an error of the store means. A store that is away or full is no fault of the request, which would
+// else go to the dead letter after a few more calls: what may pass is charged to it only while others succeed.
+func ofTheStore(err error, passing bridge.Class) error {
+	if err == nil {
+		return nil
+	}
+	switch e := bridge.AsError(err); e.Class {
+	case bridge.Fatal, bridge.Throttled, bridge.Permanent: // Permanent: an answer that is larger than a record may be
+		return err
+	default:
+		return &bridge.Error{Class: passing, Code: e.Code, RequestID: e.RequestID, After: e.After, OfTarget: true, Err: err}
+	}
 }
 
 func outcomeKey(o *bridge.Outgoing) string { return "outcome " + o.DedupID }
@@ -132,7 +146,7 @@ func (r *onceReplies) Send(ctx context.Context, batch []bridge.Outgoing, res []b
 		mine, err := r.claim(ctx, batch[i].Message)
 		switch {
 		case err != nil:
-			res[i].Err = bridge.Classed(bridge.Transient, err)
+			res[i].Err = ofTheStore(err, bridge.Transient)
 		case !mine:
 			r.count("duplicate")
 			res[i] = bridge.Result{}

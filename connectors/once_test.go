@@ -93,6 +93,51 @@ func TestAnAnswerThatCanNotBeStoredIsNotSent(t *testing.T) {
 	}
 }
 
+// brokenStore fails to look, or to keep.
+type brokenStore struct{ find, keep error }
+
+func (b brokenStore) Find(context.Context, string) ([]byte, error) { return nil, b.find }
+func (b brokenStore) Close() error                                 { return nil }
+func (b brokenStore) Keep(context.Context, string, []byte, time.Time) ([]byte, error) {
+	return nil, b.keep
+}
+
+func TestAStoreThatDoesNotWorkIsNoFaultOfTheRequest(t *testing.T) {
+	full := &bridge.Error{Class: bridge.Fatal, Code: "Store", Err: errors.New("no space left on device")}
+	away := &bridge.Error{Class: bridge.Transient, Err: errors.New("connection refused")}
+	busy := &bridge.Error{Class: bridge.Throttled, Err: errors.New("too many requests")}
+	large := &bridge.Error{Class: bridge.Permanent, Code: "ValidationException", Err: errors.New("an item has 400 KiB at most")}
+	answer := bridge.Outgoing{Message: &bridge.Message{Key: "k"}, DedupID: "d", Deadline: time.Now().Add(time.Minute)}
+	for name, c := range map[string]struct {
+		store        brokenStore
+		call, reply  bridge.Class
+		ofTheRequest bool
+	}{
+		"full":                {brokenStore{full, full}, bridge.Fatal, bridge.Fatal, false},
+		"full after the call": {brokenStore{nil, full}, bridge.Fatal, bridge.Fatal, false},
+		"away":                {brokenStore{away, away}, bridge.Transient, bridge.Transient, false},
+		"away after the call": {brokenStore{nil, away}, bridge.Ambiguous, bridge.Transient, false},
+		"throttled":           {brokenStore{busy, busy}, bridge.Throttled, bridge.Throttled, false},
+		"an answer too large": {brokenStore{nil, large}, bridge.Permanent, bridge.Permanent, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for what, one := range map[string]struct {
+				sink  bridge.Sink
+				class bridge.Class
+			}{
+				"call":  {&onceTarget{around{&fakeSink{}}, c.store}, c.call},
+				"reply": {newOnceReplies(&fakeSink{}, c.store, "r", func(string) {}), c.reply},
+			} {
+				e := bridge.AsError(sendOne(t, one.sink, answer).Err)
+				charged := e != nil && !e.OfTarget && e.Class != bridge.Fatal && e.Class != bridge.Throttled
+				if e == nil || e.Class != one.class || charged != c.ofTheRequest {
+					t.Errorf("%s: %+v, want class %v, charged to the request: %v", what, e, one.class, c.ofTheRequest)
+				}
+			}
+		})
+	}
+}
+
 func TestAReplyIsSentByOneProcessAlone(t *testing.T) {
 	kept := outcomesIn(t, filepath.Join(t.TempDir(), "store.db"))
 	t.Cleanup(func() { _ = kept.Close() })

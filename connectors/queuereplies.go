@@ -47,15 +47,18 @@ const maxReplyQueues = 256
 type queueReplies struct {
 	client *aws.Client
 	allow  []string
+	own    string    // the name of the request queue: an answer there would be a request again
 	form   *sqs.Sink // to measure with
 
 	mu    sync.Mutex
 	sinks map[string]*sqs.Sink // by URL, connected
 }
 
-func newQueueReplies(client *aws.Client, allow []string) *queueReplies {
+// newQueueReplies sends to the queues that a pattern allows, but for the request queue itself, which is given by its name,
+// URL or ARN.
+func newQueueReplies(client *aws.Client, allow []string, requests string) *queueReplies {
 	form, _ := sqs.NewSink(sqs.SinkSettings{Client: client, Queue: "any", ObjectBase64: true}) // a name that is one can't fail
-	return &queueReplies{client: client, allow: allow, form: form, sinks: map[string]*sqs.Sink{}}
+	return &queueReplies{client: client, allow: allow, own: queueName(requests), form: form, sinks: map[string]*sqs.Sink{}}
 }
 
 func (q *queueReplies) Connect(context.Context) error { return nil }
@@ -141,8 +144,17 @@ func (q *queueReplies) sink(ctx context.Context, url string) (*sqs.Sink, error) 
 	return made, nil
 }
 
+// queueName is the last part of a queue's URL or ARN.
+func queueName(queue string) string {
+	queue, _, _ = strings.Cut(queue, "?")
+	return queue[strings.LastIndexAny(queue, "/:")+1:]
+}
+
 // allows tells whether a reply may go to a queue.
 func (q *queueReplies) allows(url string) bool {
+	if queueName(url) == q.own {
+		return false
+	}
 	for _, pattern := range q.allow {
 		if head, tail, star := strings.Cut(pattern, "*"); url == pattern || star && len(url) >= len(head)+len(tail) &&
 			strings.HasPrefix(url, head) && strings.HasSuffix(url, tail) {

@@ -11,8 +11,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/connectors/jms/stomp"
 )
@@ -208,7 +206,7 @@ func (s *Set) answersFromService(parts *Parts, set *bridge.RouteSettings) error 
 	}
 	target.Sink = &service{around: around{target.Sink}, box: parts.box, replyTo: replyTo, timeout: p.Timeout}
 	target.Answers = true
-	parts.Reply = newQueueReplies(s.awsClient(), p.Allow)
+	parts.Reply = newQueueReplies(s.awsClient(), p.Allow, r.From.SQS.Queue)
 	set.Reply = &bridge.ReplySettings{
 		PipelineSettings: bridge.PipelineSettings{Name: "reply", Sink: parts.Reply}, Timeout: p.Timeout, Wants: wantsAnswer,
 		Make: func(request, answer *bridge.Message, deadline time.Time) (*bridge.Message, error) {
@@ -221,20 +219,7 @@ func (s *Set) answersFromService(parts *Parts, set *bridge.RouteSettings) error 
 	if queue == "" {
 		return nil
 	}
-	return s.answersByQueue(parts, queue)
-}
-
-// answersByQueue makes the route that takes answers from a queue into the mailbox.
-func (s *Set) answersByQueue(parts *Parts, queue string) error {
-	r, name := parts.Route, parts.Route.Reply.From.JMS.Broker
-	broker, err := s.broker(name)
-	if err != nil {
-		return err
-	}
-	source, err := stomp.NewSource(stomp.SourceSettings{
-		Broker: broker, Destination: bridge.Destination{Kind: bridge.Queue, Name: queue}, Selector: fmt.Sprintf("JMSCorrelationID LIKE '%s%%'", parts.box.prefix),
-		HeartBeat: s.config.Broker(name).HeartBeat, EmptyBodyText: true, Log: s.log.With(zap.String(bridge.LogRoute, r.Name)),
-	})
+	source, err := s.serviceAnswers(r, parts.box.prefix)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package connectors
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -272,4 +273,33 @@ func (s *seenSink) Send(_ context.Context, batch []bridge.Outgoing, res []bridge
 	res[0] = bridge.Result{}
 	s.answer(batch[0].Message)
 	return nil
+}
+
+func TestNoAnswerGoesToTheRequestQueueItself(t *testing.T) {
+	x := startExchange(t, serviceRoute, "lookup-requests", "answers", "dlq")
+	var mu sync.Mutex
+	var asked []string
+	x.serve("lookups", func(m stomplocal.Message) string {
+		mu.Lock()
+		defer mu.Unlock()
+		asked = append(asked, string(m.Body))
+		return "answer to " + string(m.Body)
+	})
+	x.request("lookup-requests", "lookup-requests", "evil", "mine")
+	x.request("lookup-requests", "answers", "good", "yours")
+	if got := x.answersIn("answers", 1); got["good"] != "answer to yours" {
+		t.Errorf("answered with %q", got)
+	}
+	for end := time.Now().Add(20 * time.Second); x.aws.Depth("lookup-requests").Total() > 0; {
+		if time.Now().After(end) {
+			t.Fatalf("%d requests are left", x.aws.Depth("lookup-requests").Total())
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	slices.Sort(asked)
+	if s := x.routes[0].Status(); s.Replies.Refused != 1 || !slices.Equal(asked, []string{"mine", "yours"}) {
+		t.Errorf("%+v, the service was asked %q", s.Replies, asked)
+	}
 }

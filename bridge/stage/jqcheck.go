@@ -256,14 +256,20 @@ func (c *checker) function(t *gojq.Term, top bool) {
 		c.walk(arg, top && slices.Contains(sameInput, f.Name))
 	}
 	switch {
-	case len(f.Args) > 0 && slices.Contains(regexps, f.Name) && !isLiteral(f.Args[0]):
-		f.Args[0] = pipe(f.Args[0], call(guardRegexp))
+	case len(f.Args) > 0 && slices.Contains(regexps, f.Name) && !c.defined[f.Name]:
+		literal := isLiteral(f.Args[0])
+		guardMatching(t)
+		if !literal {
+			f.Args[0] = pipe(f.Args[0], call(guardRegexp))
+		}
 	case len(f.Args) > 0 && (f.Name == "setpath" || f.Name == "getpath"):
 		f.Args[0] = pipe(f.Args[0], call(guardPath))
 	case len(f.Args) == 1 && f.Name == "nth":
 		f.Args[0] = pipe(f.Args[0], call(guardIndex))
 	case len(f.Args) == 1 && f.Name == "fromstream":
 		f.Args[0] = pipe(f.Args[0], call(guardStream))
+	case len(f.Args) == 0 && (f.Name == "fromjson" || f.Name == "tonumber") && !c.defined[f.Name]:
+		t.Type, t.Func, t.Query = gojq.TermTypeQuery, nil, pipe(call(guardDigits), call(f.Name))
 	case len(f.Args) == 0 && f.Name == "transpose":
 		t.Type, t.Func, t.Query = gojq.TermTypeQuery, nil, pipe(call(guardTranspose), call("transpose"))
 	}

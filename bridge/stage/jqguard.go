@@ -17,11 +17,14 @@ const (
 	guardStream    = "guard stream"
 	guardTranspose = "guard transpose"
 	guardRegexp    = "guard regexp"
+	guardDigits    = "guard digits"
 )
 
 const (
 	maxText  = 16 << 20 // bytes that * makes of a text
 	maxIndex = 1 << 20  // the greatest place in a list
+	// readDigits is how many digits of a number are read: with a million, one sum takes seconds.
+	readDigits = 100_000
 )
 
 // guards are the functions behind the names, but for guardRegexp.
@@ -36,6 +39,8 @@ func guards() []gojq.CompilerOption {
 			}
 			return v
 		}),
+		gojq.WithFunction(guardDigits, 0, 0, func(v any, _ []any) any { return orError(v, checkDigits(v)) }),
+		gojq.WithFunction(guardMatches, 2, 2, checkMatches),
 		gojq.WithFunction(guardTranspose, 0, 0, func(v any, _ []any) any { return orError(v, checkTable(v)) }),
 	}
 }
@@ -80,6 +85,19 @@ func checkPath(v any) error {
 	for _, step := range path {
 		if err := checkIndex(step); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkDigits looks for a number of too many digits in a text that is to be read.
+func checkDigits(v any) error {
+	text, _ := v.(string)
+	for end, run := 0, 0; end < len(text); end++ {
+		if c := text[end]; c < '0' || c > '9' {
+			run = 0
+		} else if run++; run > readDigits {
+			return guardErrorf("a number has more than %d digits", readDigits)
 		}
 	}
 	return nil

@@ -79,6 +79,9 @@ func printRoute(b *bytes.Buffer, r *connectors.RouteReport, known map[connectors
 	if r.Cost != "" {
 		printLine(b, "", r.Cost)
 	}
+	if r.Reply != "" {
+		printLine(b, "replies", r.Reply)
+	}
 	for i := range r.Ends {
 		printFound(b, r.Ends[i].Role, &r.Ends[i].Found, known)
 	}

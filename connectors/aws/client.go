@@ -130,7 +130,7 @@ func (c *Client) load(ctx context.Context) (sdk.Config, error) {
 			c.patient.ResponseHeaderTimeout = 0 // each call has a deadline of its own
 		}
 	}
-	cfg.HTTPClient = &http.Client{Transport: c.trip, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	cfg.HTTPClient = &http.Client{Transport: bounded{c.trip}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	if set.RoleARN != "" && set.Credentials == nil {
 		if cfg.Region == "" && set.EndpointURL == "" {
 			return fatal("assuming the role", errNoRegion, remedyRegion)

@@ -57,7 +57,7 @@ func OpenBolt(path string) (*Bolt, error) {
 	return &Bolt{db}, nil
 }
 
-// Keep implements [bridge.Store]. Writes that come together share one fsync.
+// Keep implements [bridge.Store]. Writes that come together share one fsync. An error of the file is of class Fatal.
 func (b *Bolt) Keep(ctx context.Context, key string, value []byte, expires time.Time) (existing []byte, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -79,8 +79,11 @@ func (b *Bolt) Keep(ctx context.Context, key string, value []byte, expires time.
 		}
 		return byTime.Put(append(at, key...), nil)
 	})
-	if err != nil {
-		return nil, fmt.Errorf("storing: %w", err)
+	if err != nil { // the disk is full or broken: no request is to blame, and each would fail
+		return nil, &bridge.Error{
+			Class: bridge.Fatal, Code: "Store", Err: fmt.Errorf("storing in %s: %w", b.db.Path(), err),
+			Remedy: "make room on the disk, or look at it; the route goes on by itself",
+		}
 	}
 	return existing, nil
 }

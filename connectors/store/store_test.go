@@ -134,6 +134,17 @@ func TestANewRecordSurvivesTheRemovalOfItsOlderOne(t *testing.T) {
 	}
 }
 
+func TestAFileThatCanNotBeWrittenIsAFaultOfTheRoute(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "store.db"))
+	if err := s.Close(); err != nil { // any other failure of the file looks the same
+		t.Fatal(err)
+	}
+	_, err := s.Keep(t.Context(), "k", []byte("x"), time.Now().Add(time.Minute))
+	if e := bridge.AsError(err); e == nil || e.Class != bridge.Fatal || e.Code != "Store" || e.Remedy == "" {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestAFileThatIsInUseOrDamagedIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "store.db")

@@ -67,7 +67,7 @@ func clean(name, value string) bool {
 }
 
 func unsendable(code, text string) error {
-	return &bridge.Error{Class: bridge.Permanent, Code: code, Err: errors.New(text)}
+	return &bridge.Error{Class: bridge.Permanent, Code: code, Unsent: true, Err: errors.New(text)}
 }
 
 // size is an upper bound of the frame's bytes, or why the message can't cross this wire at all.
