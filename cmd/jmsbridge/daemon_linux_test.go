@@ -16,18 +16,25 @@ import (
 	"github.com/jmsbridge/jmsbridge/connectors/jms/stomp/stomplocal"
 )
 
-// fullPipe returns a pipe that takes nothing more until it is read.
-func fullPipe(t *testing.T) (read, write *os.File) {
+// smallPipe returns a pipe that takes size bytes, a page, until it is read.
+func smallPipe(t *testing.T) (read, write *os.File, size int) {
 	t.Helper()
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = read.Close(), write.Close() })
-	size, err := unix.FcntlInt(write.Fd(), unix.F_SETPIPE_SZ, os.Getpagesize())
+	size, err = unix.FcntlInt(write.Fd(), unix.F_SETPIPE_SZ, os.Getpagesize())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return read, write, size
+}
+
+// fullPipe returns a pipe that takes nothing more until it is read.
+func fullPipe(t *testing.T) (read, write *os.File) {
+	t.Helper()
+	read, write, size := smallPipe(t)
 	if _, err := write.Write(bytes.Repeat([]byte("\n"), size)); err != nil {
 		t.Fatal(err)
 	}
@@ -152,13 +159,18 @@ func toStandardOutput(t *testing.T, b *stomplocal.Broker) string {
 
 func TestRunEndsSoonAfterASecondSignalWhateverBlocks(t *testing.T) {
 	b := startBroker(t, stomplocal.Options{})
-	publish(t, b, "/queue/orders")
+	if _, err := b.Publish("/queue/orders", stomplocal.Message{Persistent: true, Body: bytes.Repeat([]byte("x"), 1<<20)}); err != nil {
+		t.Fatal(err)
+	}
 	c := program(t, "run", "-c", toStandardOutput(t, b))
 	_, log := fullPipe(t)
-	_, out := fullPipe(t)
+	read, out, size := smallPipe(t)
 	c.Stderr, c.Stdout = log, out
 	start(t, c)
-	eventually(t, "the message is on its way", func() bool { return b.Stats().Delivered == 1 })
+	eventually(t, "the write is blocked", func() bool {
+		n, err := unix.IoctlGetInt(int(read.Fd()), unix.TIOCINQ)
+		return err == nil && n == size
+	})
 	signalTo(t, c, syscall.SIGTERM)
 	signalTo(t, c, syscall.SIGINT)
 	if code := endsWithin(t, c, 3*time.Second); code != exitFailed {
