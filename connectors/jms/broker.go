@@ -109,7 +109,7 @@ func (b *Broker) Dial(ctx context.Context, e Endpoint) (net.Conn, error) {
 			return nil, &bridge.Error{
 				Class:  bridge.Fatal,
 				Err:    fmt.Errorf("refusing to send credentials and messages to %s without TLS", e),
-				Remedy: "use the TLS scheme (stomp+ssl://), or write allow_plaintext: true on the broker",
+				Remedy: "use the TLS scheme (stomp+ssl://), or write allow_plaintext: true on the broker (on a command line: --allow-plaintext)",
 			}
 		}
 		return nc, nil

@@ -4,17 +4,19 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// A connection that answers what it reads delays its acknowledgements; one from Dial does not.
-func TestWhatIsReadIsAcknowledgedAtOnce(t *testing.T) {
+// echo returns a connection from Dial to a peer that sends back what it gets, and a plain one.
+func echo(t *testing.T) (dialed *promptConn, plain *net.TCPConn) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
 			peer, err := l.Accept()
@@ -27,39 +29,84 @@ func TestWhatIsReadIsAcknowledgedAtOnce(t *testing.T) {
 			}()
 		}
 	}()
-	e := Endpoint{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}
-	nc, err := (&Broker{}).Dial(t.Context(), e)
+	nc, err := (&Broker{}).Dial(t.Context(), Endpoint{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer nc.Close()
-	plain, err := net.Dial("tcp", l.Addr().String())
+	t.Cleanup(func() { _ = nc.Close() })
+	other, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer plain.Close()
-	quick := func(nc net.Conn, tcp *net.TCPConn) (on int) {
-		for range 20 {
-			if _, err := nc.Write([]byte("x")); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := nc.Read(make([]byte, 1)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		raw, err := tcp.SyscallConn()
-		if err != nil {
+	t.Cleanup(func() { _ = other.Close() })
+	return nc.(*promptConn), other.(*net.TCPConn)
+}
+
+func exchange(t *testing.T, nc net.Conn, times int) {
+	t.Helper()
+	for range times {
+		if _, err := nc.Write([]byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		if err := raw.Control(func(fd uintptr) { on, _ = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK) }); err != nil {
+		if _, err := nc.Read(make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
-		return on
 	}
-	if on := quick(plain, plain.(*net.TCPConn)); on != 0 {
-		t.Errorf("a plain connection acknowledges at once (%d), so this test shows nothing", on)
+}
+
+// promptly reports whether the kernel acknowledges at once what c reads.
+func promptly(t *testing.T, c *net.TCPConn) bool {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if on := quick(nc, nc.(*promptConn).TCPConn); on != 1 {
-		t.Errorf("TCP_QUICKACK is %d after a read", on)
+	on := 0
+	if err := raw.Control(func(fd uintptr) { on, _ = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_QUICKACK) }); err != nil {
+		t.Fatal(err)
 	}
+	return on == 1
+}
+
+// A connection that answers what it reads delays its acknowledgements.
+func TestAcknowledgingEndsTheDelay(t *testing.T) {
+	nc, plain := echo(t)
+	exchange(t, plain, 20)
+	if promptly(t, plain) {
+		t.Error("a plain connection acknowledges at once, so this test shows nothing")
+	}
+	nc.late.Stop()
+	nc.acknowledge()
+	if !promptly(t, nc.TCPConn) {
+		t.Error("what was read is not acknowledged")
+	}
+}
+
+func TestWhatIsReadIsAcknowledgedUnlessSomethingIsWritten(t *testing.T) {
+	nc, _ := echo(t)
+	nc.late.Stop()
+	fired := make(chan struct{}, 1)
+	nc.late = time.AfterFunc(time.Hour, func() { fired <- struct{}{} }) // the kernel would do it too, after 40 ms
+	exchange(t, nc, 1)
+	select {
+	case <-fired:
+	case <-time.After(10 * time.Second):
+		t.Fatal("what came last is not acknowledged")
+	}
+	for _, end := range []struct {
+		name string
+		do   func() error
+	}{
+		{"a write", func() error { _, err := nc.Write([]byte("x")); return err }},
+		{"Close", nc.Close},
+	} {
+		nc.late.Reset(time.Hour)
+		if err := end.do(); err != nil {
+			t.Fatal(err)
+		}
+		if nc.late.Stop() {
+			t.Errorf("the timer goes on after %s", end.name)
+		}
+	}
+	nc.acknowledge() // after Close it does nothing
 }
