@@ -85,6 +85,8 @@ func TestRules(t *testing.T) {
 		{"answers in the request queue", route("queue: a", sqs, "  reply: {from: {sqs: {queue: q}}, key: 01234567890123456789012345678901}"), "would share one queue"},
 		{"reply to a pattern", route("queue: a", "lambda: {function: f}", `  reply: {from: call, allow: ["queue:REPLY.*"]}`), ""},
 		{"reply to what is no pattern", route("queue: a", "lambda: {function: f}", `  reply: {from: call, allow: ["REPLY.*"]}`), "reply.allow[0]: \"REPLY.*\" is no pattern"},
+		{"reply to a broker's wildcard", route("queue: a", "lambda: {function: f}", `  reply: {from: call, allow: ["temp-queue:*", "queue:REPLY.>"]}`), "reply.allow[1]: \"queue:REPLY.>\" matches nothing"},
+		{"reply to a composite", route("queue: a", "lambda: {function: f}", `  reply: {from: call, allow: ["queue:a,b"]}`), "matches nothing"},
 		{"reply nowhere", route("queue: a", "lambda: {function: f}", `  reply: {from: call, allow: []}`), "no reply may go anywhere"},
 		{"once without a store", route("queue: a", "lambda: {function: f}", `  reply: {from: call, once: true}`), "once needs a store"},
 		{"reply from nowhere", route("queue: a", "lambda: {function: f}", `  reply: {timeout: 1s}`), "reply.from: it is required"},

@@ -76,8 +76,12 @@ func (v *validator) replyAllow(p *Reply, path string) {
 		default:
 			ok = false
 		}
-		if !ok || name == "" {
-			v.add(fmt.Sprintf("%s[%d]", join(path, "allow"), i), fmt.Sprintf("%q is no pattern of a destination", pattern), "write such as queue:REPLY.* or temp-queue:*")
+		at := fmt.Sprintf("%s[%d]", join(path, "allow"), i)
+		switch {
+		case !ok || name == "":
+			v.add(at, fmt.Sprintf("%q is no pattern of a destination", pattern), "write such as queue:REPLY.* or temp-queue:*")
+		case strings.ContainsAny(name, ",>#?"):
+			v.add(at, fmt.Sprintf("%q matches nothing: no reply goes to a composite, wildcard or optioned name", pattern), "write one pattern for each name; * stands for any characters")
 		}
 	}
 	if len(p.Allow) == 0 {
