@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+
+	"github.com/spf13/cobra"
 )
 
 // The exit codes of every command.
@@ -31,6 +33,16 @@ func (e *exitError) Unwrap() error { return e.err }
 // failed returns err with exit code 1; usage returns it with exit code 2.
 func failed(err error) error { return &exitError{code: exitFailed, err: err} }
 func usage(err error) error  { return &exitError{code: exitUsage, err: err} }
+
+// one takes one argument, and says what it is where it is missing.
+func one(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return usage(fmt.Errorf("name one %s, not %d; see '%s --help'", what, len(args), c.CommandPath()))
+	}
+}
 
 // exitCode returns the exit code that the error of an executed root command means, and whether there is nothing left
 // to print about it.

@@ -50,7 +50,7 @@ Exit code: 0 it came to its end, though there was nothing, 1 it could not, 2 wro
   jmsbridge receive queue:orders --selector "region = 'EU'" | jq .properties
   jmsbridge receive queue:orders-dlq --consume --max 0 > dead.jsonl
   jmsbridge receive topic:prices --wait 1m --url stomp+ssl://mq.example.com:61614 --username app`,
-		Args: cobra.ExactArgs(1),
+		Args: one("destination, such as queue:orders"),
 		RunE: func(c *cobra.Command, args []string) error { return runReceive(c, &f, args[0]) },
 	}
 	f.register(c)

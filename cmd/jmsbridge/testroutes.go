@@ -56,7 +56,7 @@ Exit code: 0 every case passes, 1 one fails, 2 wrong usage, configuration or cas
   jmsbridge test -c bridge.yaml cases.yaml --run 'region|group'
   jmsbridge test -c bridge.yaml cases.yaml --route orders
   jmsbridge test -c bridge.yaml cases.yaml --json | jq '.cases[] | select(.passed == false)'`,
-		Args: cobra.ExactArgs(1),
+		Args: one("file of cases"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return testRoutes(c.Context(), o, args[0], c.OutOrStdout())
 		},

@@ -15,6 +15,14 @@ func TestVersionIsAFlagToo(t *testing.T) {
 	}
 }
 
+func TestAMissingArgumentIsNamed(t *testing.T) {
+	for name, want := range map[string]string{"test": "one file of cases, not 0", "receive": "one destination, such as queue:orders, not 0"} {
+		if code, out, errs := command(t, name); code != exitUsage || out != "" || !strings.Contains(errs, want) || !strings.Contains(errs, name+" --help") {
+			t.Errorf("%s: exit code %d, %s%s", name, code, out, errs)
+		}
+	}
+}
+
 func TestCompletionForAShellThatIsNoneIsWrongUsage(t *testing.T) {
 	if code, out, errs := command(t, "completion", "nosh"); code != exitUsage || out != "" || !strings.Contains(errs, "nosh") {
 		t.Errorf("exit code %d, %s%s", code, out, errs)
