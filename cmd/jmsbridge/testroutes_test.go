@@ -285,7 +285,7 @@ func TestTestAsJSONAndChosenCases(t *testing.T) {
 		{"--run nothing", "no case is chosen"},
 		{"--route ordred", `there is no route "ordred"`},
 		{"-c none.yaml", "none.yaml"},
-		{"more.yaml", "accepts 1 arg"},
+		{"more.yaml", "name one file of cases, not 2"},
 	} {
 		code, _, errs := command(t, append([]string{"test", "cases.yaml"}, strings.Fields(tc.args)...)...)
 		if code != exitUsage || !strings.Contains(errs, tc.errs) {
