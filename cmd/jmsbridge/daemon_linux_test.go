@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,6 +84,9 @@ func TestRunStopsInOrderAtAHangup(t *testing.T) {
 	c := program(t, "run", "-c", path)
 	var log bytes.Buffer
 	c.Stderr = &log
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // under nohup the tests ignore it, and a program would inherit that
+	t.Cleanup(func() { signal.Stop(hangups) })
 	start(t, c)
 	eventually(t, "the message is moved", func() bool { return b.Depth("/queue/orders") == 0 })
 	signalTo(t, c, syscall.SIGHUP)
