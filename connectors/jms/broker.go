@@ -100,7 +100,10 @@ func (b *Broker) Dial(ctx context.Context, e Endpoint) (net.Conn, error) {
 		if ctx.Err() == nil && errors.Is(dialing.Err(), context.DeadlineExceeded) {
 			err = fmt.Errorf("no answer within %v: %w", DialTimeout, err)
 		}
-		return nil, &bridge.Error{Class: bridge.Transient, Err: err}
+		return nil, &bridge.Error{
+			Class: bridge.Transient, Err: err,
+			Remedy: "check that the broker runs, host and port of its connector, and firewalls",
+		}
 	}
 	nc = prompt(nc)
 	if !e.TLS {
