@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
+	"github.com/jmsbridge/jmsbridge/bridge/envelope"
 )
 
 // words are strings that JSON, JSON Pointers, jq or patterns could get wrong.
@@ -99,6 +100,14 @@ var destinations = rapid.Custom(func(t *rapid.T) bridge.Destination {
 	}
 	return bridge.Destination{Kind: kind, Name: words.Filter(func(s string) bool { return s != "" }).Draw(t, "name")}
 })
+
+// writable draws messages that the envelope takes: it refuses names and texts that are no UTF-8, for instance.
+func writable() *rapid.Generator[*bridge.Message] {
+	return messages().Filter(func(m *bridge.Message) bool {
+		_, err := envelope.Append(nil, m)
+		return err == nil
+	})
+}
 
 func messages() *rapid.Generator[*bridge.Message] {
 	return rapid.Custom(func(t *rapid.T) *bridge.Message {
