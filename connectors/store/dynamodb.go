@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -11,6 +10,7 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	dynamoapi "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	smithy "github.com/aws/smithy-go/endpoints"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/connectors/aws"
@@ -47,28 +47,17 @@ func (d *DynamoDB) callers(ctx context.Context) (put, get *aws.Caller, err error
 		return nil, nil, err
 	}
 	o := dynamoapi.NewFromConfig(cfg).Options()
-	e := aws.Endpoint{Region: cfg.Region, Service: "dynamodb"}
-	if e.Region == "" {
-		if o.BaseEndpoint == nil {
-			return nil, nil, &bridge.Error{
-				Class: bridge.Fatal, Code: "Configuration", Err: errors.New("no region is set"), Remedy: "set aws.region, or AWS_REGION",
-			}
-		}
-		e.Region = "us-east-1" // an endpoint that is not AWS's own has to be told some region
-	}
-	found, err := o.EndpointResolverV2.ResolveEndpoint(ctx, dynamoapi.EndpointParameters{
-		Region:       &e.Region,
-		UseFIPS:      sdk.Bool(o.EndpointOptions.UseFIPSEndpoint == sdk.FIPSEndpointStateEnabled),
-		UseDualStack: sdk.Bool(o.EndpointOptions.UseDualStackEndpoint == sdk.DualStackEndpointStateEnabled),
-		Endpoint:     o.BaseEndpoint,
-	}.WithDefaults())
+	e, err := aws.Locate(aws.Endpoint{Region: cfg.Region, Service: "dynamodb"}, o.BaseEndpoint, aws.Elsewhere, func(region *string) (smithy.Endpoint, error) {
+		return o.EndpointResolverV2.ResolveEndpoint(ctx, dynamoapi.EndpointParameters{
+			Region:       region,
+			UseFIPS:      sdk.Bool(o.EndpointOptions.UseFIPSEndpoint == sdk.FIPSEndpointStateEnabled),
+			UseDualStack: sdk.Bool(o.EndpointOptions.UseDualStackEndpoint == sdk.DualStackEndpointStateEnabled),
+			Endpoint:     o.BaseEndpoint,
+		}.WithDefaults())
+	})
 	if err != nil {
-		return nil, nil, &bridge.Error{
-			Class: bridge.Fatal, Code: "Configuration", Err: fmt.Errorf("finding the endpoint: %w", err),
-			Remedy: "check aws.region, aws.endpoint_url, aws.fips and aws.dual_stack",
-		}
+		return nil, nil, err
 	}
-	e.URL = found.URI.String()
 	if put, err = d.client.Caller(e, "DynamoDB_20120810.PutItem"); err != nil {
 		return nil, nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	ebapi "github.com/aws/aws-sdk-go-v2/service/eventbridge"
+	smithy "github.com/aws/smithy-go/endpoints"
 	"go.uber.org/zap"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
@@ -186,29 +187,14 @@ func (s *Sink) look(ctx context.Context) (*found, error) {
 // endpoint finds where calls go.
 func endpoint(ctx context.Context, cfg sdk.Config) (aws.Endpoint, error) {
 	o := ebapi.NewFromConfig(cfg).Options()
-	e := aws.Endpoint{Region: cfg.Region, Service: "events"}
-	if e.Region == "" {
-		if o.BaseEndpoint == nil {
-			return e, &bridge.Error{
-				Class: bridge.Fatal, Code: "Configuration", Err: errors.New("no region is set"), Remedy: "set aws.region, or AWS_REGION",
-			}
-		}
-		e.Region = "us-east-1" // an endpoint that is not AWS's own has to be told some region
-	}
-	found, err := o.EndpointResolverV2.ResolveEndpoint(ctx, ebapi.EndpointParameters{
-		Region:       &e.Region,
-		UseFIPS:      sdk.Bool(o.EndpointOptions.UseFIPSEndpoint == sdk.FIPSEndpointStateEnabled),
-		UseDualStack: sdk.Bool(o.EndpointOptions.UseDualStackEndpoint == sdk.DualStackEndpointStateEnabled),
-		Endpoint:     o.BaseEndpoint,
-	}.WithDefaults())
-	if err != nil {
-		return e, &bridge.Error{
-			Class: bridge.Fatal, Code: "Configuration", Err: fmt.Errorf("finding the endpoint: %w", err),
-			Remedy: "check aws.region, aws.endpoint_url, aws.fips and aws.dual_stack",
-		}
-	}
-	e.URL = found.URI.String()
-	return e, nil
+	return aws.Locate(aws.Endpoint{Region: cfg.Region, Service: "events"}, o.BaseEndpoint, aws.Elsewhere, func(region *string) (smithy.Endpoint, error) {
+		return o.EndpointResolverV2.ResolveEndpoint(ctx, ebapi.EndpointParameters{
+			Region:       region,
+			UseFIPS:      sdk.Bool(o.EndpointOptions.UseFIPSEndpoint == sdk.FIPSEndpointStateEnabled),
+			UseDualStack: sdk.Bool(o.EndpointOptions.UseDualStackEndpoint == sdk.DualStackEndpointStateEnabled),
+			Endpoint:     o.BaseEndpoint,
+		}.WithDefaults())
+	})
 }
 
 func denied(code string) bool {

@@ -14,6 +14,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	lambdaapi "github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/smithy-go/encoding/httpbinding"
+	smithy "github.com/aws/smithy-go/endpoints"
 	"go.uber.org/zap"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
@@ -248,29 +249,14 @@ func regionOf(function string) string {
 // endpoint finds where calls go.
 func endpoint(ctx context.Context, cfg sdk.Config) (aws.Endpoint, error) {
 	o := lambdaapi.NewFromConfig(cfg).Options()
-	e := aws.Endpoint{Region: cfg.Region, Service: "lambda"}
-	if e.Region == "" {
-		if o.BaseEndpoint == nil {
-			return e, &bridge.Error{
-				Class: bridge.Fatal, Code: "Configuration", Err: errors.New("no region is set"), Remedy: "set aws.region, or AWS_REGION",
-			}
-		}
-		e.Region = "us-east-1" // an endpoint that is not AWS's own has to be told some region
-	}
-	found, err := o.EndpointResolverV2.ResolveEndpoint(ctx, lambdaapi.EndpointParameters{
-		Region:       &e.Region,
-		UseFIPS:      sdk.Bool(o.EndpointOptions.UseFIPSEndpoint == sdk.FIPSEndpointStateEnabled),
-		UseDualStack: sdk.Bool(o.EndpointOptions.UseDualStackEndpoint == sdk.DualStackEndpointStateEnabled),
-		Endpoint:     o.BaseEndpoint,
-	}.WithDefaults())
-	if err != nil {
-		return e, &bridge.Error{
-			Class: bridge.Fatal, Code: "Configuration", Err: fmt.Errorf("finding the endpoint: %w", err),
-			Remedy: "check aws.region, aws.endpoint_url, aws.fips and aws.dual_stack",
-		}
-	}
-	e.URL = found.URI.String()
-	return e, nil
+	return aws.Locate(aws.Endpoint{Region: cfg.Region, Service: "lambda"}, o.BaseEndpoint, aws.Elsewhere, func(region *string) (smithy.Endpoint, error) {
+		return o.EndpointResolverV2.ResolveEndpoint(ctx, lambdaapi.EndpointParameters{
+			Region:       region,
+			UseFIPS:      sdk.Bool(o.EndpointOptions.UseFIPSEndpoint == sdk.FIPSEndpointStateEnabled),
+			UseDualStack: sdk.Bool(o.EndpointOptions.UseDualStackEndpoint == sdk.DualStackEndpointStateEnabled),
+			Endpoint:     o.BaseEndpoint,
+		}.WithDefaults())
+	})
 }
 
 // Limits are one call's. Lambda runs a call's messages together, so with order one group a call is all that keeps it.

@@ -11,6 +11,7 @@ import (
 
 	sdk "github.com/aws/aws-sdk-go-v2/aws"
 	sqsapi "github.com/aws/aws-sdk-go-v2/service/sqs"
+	smithy "github.com/aws/smithy-go/endpoints"
 
 	"github.com/jmsbridge/jmsbridge/bridge"
 	"github.com/jmsbridge/jmsbridge/connectors/aws"
@@ -91,28 +92,18 @@ func (a *address) endpoint(ctx context.Context, cfg sdk.Config) (aws.Endpoint, e
 		}
 		fips, dualStack = fips || a.host.fips, dualStack || a.host.dualStack
 	}
-	if e.Region == "" {
-		if o.BaseEndpoint == nil {
-			return e, &bridge.Error{
-				Class: bridge.Fatal, Code: "Configuration", Err: errors.New("no region is set"), Remedy: "set aws.region, or AWS_REGION",
-			}
-		}
-		e.Region = regionOf(*o.BaseEndpoint)
+	fallback := ""
+	if o.BaseEndpoint != nil {
+		fallback = regionOf(*o.BaseEndpoint)
 	}
-	found, err := o.EndpointResolverV2.ResolveEndpoint(ctx, sqsapi.EndpointParameters{
-		Region:       &e.Region,
-		UseFIPS:      &fips,
-		UseDualStack: &dualStack,
-		Endpoint:     o.BaseEndpoint,
-	}.WithDefaults())
-	if err != nil {
-		return e, &bridge.Error{
-			Class: bridge.Fatal, Code: "Configuration", Err: fmt.Errorf("finding the endpoint: %w", err),
-			Remedy: "check aws.region, aws.endpoint_url, aws.fips and aws.dual_stack",
-		}
-	}
-	e.URL = found.URI.String()
-	return e, nil
+	return aws.Locate(e, o.BaseEndpoint, fallback, func(region *string) (smithy.Endpoint, error) {
+		return o.EndpointResolverV2.ResolveEndpoint(ctx, sqsapi.EndpointParameters{
+			Region:       region,
+			UseFIPS:      &fips,
+			UseDualStack: &dualStack,
+			Endpoint:     o.BaseEndpoint,
+		}.WithDefaults())
+	})
 }
 
 // regionOf is the region to sign for at an endpoint when none is set. What is not AWS's own has to be told some region.
